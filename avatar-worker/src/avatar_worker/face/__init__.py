@@ -1,0 +1,1 @@
+"""Acoustic features to face controls: mouth, idle life, and their mixture."""

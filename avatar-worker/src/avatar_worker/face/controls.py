@@ -1,0 +1,1 @@
+"""The net's mouth controls, spelled in ARKit's words."""
