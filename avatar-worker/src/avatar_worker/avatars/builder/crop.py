@@ -1,0 +1,159 @@
+"""Bring a photo onto the canvas: scale and shift, nothing else.
+
+The face's centre goes to (W/2, .42 H). Where the photo ends before the canvas does, its border is
+continued and blurred. One `u` is the inter-ocular distance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from avatar_worker.avatars.avatar import Canvas
+
+from .landmarks import Face
+
+FACE_X: Final = 0.5
+FACE_Y: Final = 0.42
+
+FACE_WIDTH: Final = 0.42
+"""The face takes this share of the canvas's width unless hair or shoulders need more room."""
+
+MIN_FACE_WIDTH: Final = 0.30
+"""... but never less than this, or the lips get too few pixels."""
+
+MAX_FACE_WIDTH: Final = 0.50
+"""Where the photo ends soon below the chin, the face may grow to this to hide the end."""
+
+HAIR_ABOVE_FACE_U: Final = 0.75
+"""How far hair usually rises over the topmost landmark, which lies at the hairline."""
+
+AIR_U: Final = 0.35
+LEAST_AIR_U: Final = 0.10
+BODY_U: Final = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class CroppedPortrait:
+    """A photo on its canvas.
+
+    Attributes:
+        rgb: The canvas. uint8, (H, W, 3).
+        scale: Canvas pixels per photo pixel.
+        shift: Where the photo's top left corner lies on the canvas (x, y), pixels.
+        valid: 255 where the canvas shows the photo, 0 where its border was continued.
+            uint8, (H, W).
+        air_u: From the highest hair we expect to the canvas's top, in `u`, photo only.
+        body_u: From the chin to the canvas's bottom, in `u`, photo only.
+    """
+
+    rgb: npt.NDArray[np.uint8]
+    scale: float
+    shift: tuple[float, float]
+    valid: npt.NDArray[np.uint8]
+    air_u: float
+    body_u: float
+
+    def to_canvas(self, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Map photo points to the canvas. float32, (n, 2) or (n, 3) with z in pixels."""
+        moved = points * np.float32(self.scale)
+        moved[:, :2] += np.asarray(self.shift, np.float32)
+        return moved.astype(np.float32)
+
+
+def crop_to_canvas(rgb: npt.NDArray[np.uint8], face: Face, canvas: Canvas) -> CroppedPortrait:
+    """Scale and shift `rgb` so that the face stands where the rig wants it.
+
+    Keeps .35 u of air above the hair and 1.2 u of body below the chin when the photo has them.
+    Run the landmarks again on the result: all geometry lives there.
+
+    Args:
+        rgb: The photo. uint8, (h, w, 3).
+        face: The face in the photo.
+        canvas: The size to fill.
+    """
+    height, width = rgb.shape[:2]
+    scale = _scale(face, height, canvas)
+    x, y = face.centre
+    shift = (FACE_X * canvas.width - scale * x, FACE_Y * canvas.height - scale * y)
+    placed, valid = _place(rgb, scale, shift, canvas)
+    top = float(face.landmarks[:468, 1].min())
+    chin = float(face.landmarks[152, 1])
+    upper = max(0.0, -shift[1] / scale)  # the canvas's rows that the photo has, in photo pixels
+    lower = min(float(height), (canvas.height - shift[1]) / scale)
+    return CroppedPortrait(
+        rgb=_continue_border(placed, valid),
+        scale=scale,
+        shift=shift,
+        valid=valid,
+        air_u=(top - upper) / face.iod - HAIR_ABOVE_FACE_U,
+        body_u=(lower - chin) / face.iod,
+    )
+
+
+def _scale(face: Face, photo_height: int, canvas: Canvas) -> float:
+    """The largest scale that leaves room above the hair, below the chin and at the sides."""
+    _, y = face.centre
+    hair = y - float(face.landmarks[:468, 1].min()) + HAIR_ABOVE_FACE_U * face.iod
+    below = float(face.landmarks[152, 1]) - y + BODY_U * face.iod
+    per_width = canvas.width / face.width
+    scale = min(
+        FACE_WIDTH * per_width,
+        FACE_Y * canvas.height / (hair + AIR_U * face.iod),
+        (1 - FACE_Y) * canvas.height / below,
+    )
+    # A photo that ends above the canvas's lower edge is enlarged towards it, as far as it may.
+    to_the_end = min(
+        (1 - FACE_Y) * canvas.height / max(1.0, photo_height - y),
+        MAX_FACE_WIDTH * per_width,
+        FACE_Y * canvas.height / (hair + LEAST_AIR_U * face.iod),
+    )
+    return max(scale, to_the_end, MIN_FACE_WIDTH * per_width)
+
+
+def _place(
+    rgb: npt.NDArray[np.uint8], scale: float, shift: tuple[float, float], canvas: Canvas
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """The photo on the canvas, borders replicated, and where it is valid."""
+    size = (canvas.width, canvas.height)
+    # Area averaging first, by a whole resize; the warp that follows never shrinks.
+    if scale < 1:
+        h, w = rgb.shape[:2]
+        small = (max(1, round(w * scale)), max(1, round(h * scale)))
+        rgb = np.asarray(cv2.resize(rgb, small, interpolation=cv2.INTER_AREA), np.uint8)
+        step_x, step_y = scale * w / small[0], scale * h / small[1]
+        how = cv2.INTER_CUBIC
+    else:
+        step_x = step_y = scale
+        how = cv2.INTER_LANCZOS4
+    # Pixel centres lie at .5 in both planes; OpenCV counts them from 0.
+    warp = np.array(
+        [
+            [step_x, 0, shift[0] + 0.5 * step_x - 0.5],
+            [0, step_y, shift[1] + 0.5 * step_y - 0.5],
+        ]
+    )
+    placed = cv2.warpAffine(rgb, warp, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
+    inside = np.full(rgb.shape[:2], 255, np.uint8)
+    valid = cv2.warpAffine(inside, warp, size, flags=cv2.INTER_NEAREST)
+    return np.asarray(placed, np.uint8), np.asarray(valid, np.uint8)
+
+
+def _continue_border(
+    placed: npt.NDArray[np.uint8], valid: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """Blur the replicated border, the stronger the farther from the photo: no streaks."""
+    if valid.all():
+        return placed
+    distance = cv2.distanceTransform(255 - valid, cv2.DIST_L2, 3)
+    result = placed.astype(np.float32)
+    for sigma in (2.0, 6.0, 18.0):
+        soft = cv2.GaussianBlur(result, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+        share = np.clip(distance / (2 * sigma), 0, 1)[..., None]
+        result = result * (1 - share) + soft * share
+    result[valid > 0] = placed[valid > 0]
+    return np.clip(np.rint(result), 0, 255).astype(np.uint8)
