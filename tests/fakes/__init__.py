@@ -1,0 +1,1 @@
+"""Honest counterparts for tests: they do the real thing, and measure it."""
