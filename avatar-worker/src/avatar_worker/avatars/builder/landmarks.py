@@ -9,7 +9,6 @@ Source: the model cards of BlazeFace (short range), Face Mesh V2 and Blendshape 
 from __future__ import annotations
 
 import math
-import threading
 import zipfile
 from dataclasses import dataclass
 from functools import cache
@@ -21,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .models import model_path
-
-Floats = npt.NDArray[np.float32]
+from .net import Floats, Net
 
 DETECTOR_SIDE: Final = 128
 LANDMARK_SIDE: Final = 256
@@ -133,7 +131,7 @@ def find_faces(rgb: npt.NDArray[np.uint8]) -> list[Face]:
         ConfigError: If the model is missing.
     """
     nets = _nets(model_path())
-    faces = []
+    faces: list[Face] = []
     for found in _detect(nets, rgb)[:MAX_FACES]:
         face = _measure(nets, rgb, found)
         if face is not None and not any(_overlap(_extent(face), _extent(f)) > 0.5 for f in faces):
@@ -157,37 +155,18 @@ def track_face(rgb: npt.NDArray[np.uint8], previous: Face) -> Face | None:
     return Face(points, _blendshapes(nets, points), previous.box, previous.score, presence)
 
 
-class _Net:
-    """One net of the bundle. float32 in, float32 out; one caller at a time."""
-
-    def __init__(self, content: bytes) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter: Any = Interpreter(model_content=content, num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
-        self._lock = threading.Lock()
-
-    def __call__(self, x: Floats) -> list[Floats]:
-        with self._lock:
-            self._interpreter.set_tensor(self._input, np.ascontiguousarray(x, np.float32))
-            self._interpreter.invoke()
-            return [self._interpreter.get_tensor(k).copy() for k in self._outputs]
-
-
 @dataclass(frozen=True, slots=True)
 class _Nets:
-    detector: _Net
-    landmarks: _Net
-    blendshapes: _Net
+    detector: Net
+    landmarks: Net
+    blendshapes: Net
 
 
 @cache
 def _nets(path: Path) -> _Nets:
     with zipfile.ZipFile(path) as bundle:
         names = ("face_detector", "face_landmarks_detector", "face_blendshapes")
-        return _Nets(*(_Net(bundle.read(f"{name}.tflite")) for name in names))
+        return _Nets(*(Net(bundle.read(f"{name}.tflite")) for name in names))
 
 
 @cache

@@ -9,16 +9,15 @@ Solution to Natural Image Matting", 2008; Germer et al., "Fast Multi-Level Foreg
 
 from __future__ import annotations
 
-import threading
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from .net import Floats, Net
 
 SEGMENTER_SIDE: Final = 256
 SURE_PERSON: Final = 0.9
@@ -67,34 +66,14 @@ def person_probability(rgb: npt.NDArray[np.uint8]) -> Floats:
     height, width = rgb.shape[:2]
     side = (SEGMENTER_SIDE, SEGMENTER_SIDE)
     square = cv2.resize(rgb, side, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    mask = _segmenter()(square[None])
+    mask = np.clip(_segmenter()(square[None])[0][0, :, :, 0], 0, 1)
     return np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-class _Segmenter:
-    """The segmentation net; one caller at a time."""
-
-    def __init__(self, content: bytes) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter: Any = Interpreter(model_content=content, num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-        self._lock = threading.Lock()
-
-    def __call__(self, x: Floats) -> Floats:
-        with self._lock:
-            self._interpreter.set_tensor(self._input, x)
-            self._interpreter.invoke()
-            mask = self._interpreter.get_tensor(self._output)[0, :, :, 0]
-            return np.clip(mask, 0, 1).astype(np.float32)
-
-
 @cache
-def _segmenter() -> _Segmenter:
+def _segmenter() -> Net:
     file = resources.files("avatar_worker") / "assets/models/selfie_segmentation.tflite"
-    return _Segmenter(file.read_bytes())
+    return Net(file.read_bytes())
 
 
 def _trimap(probability: Floats, points: Floats) -> Floats:

@@ -77,7 +77,12 @@ def download_models(progress: Progress = lambda sentence: None) -> Path:
             progress(f"fetching {FILE_NAME} from {name}")
             try:
                 path = fetch(Path(scratch))
-            except (OSError, urllib.error.URLError, subprocess.SubprocessError, _AbsentError) as fault:
+            except (
+                OSError,
+                urllib.error.URLError,
+                subprocess.SubprocessError,
+                _AbsentError,
+            ) as fault:
                 faults.append(f"{name}: {fault}")
                 continue
             if not _is_the_model(path):
