@@ -1,0 +1,111 @@
+"""Draws a batch of pictures: speech to mouth, mouth to face, face to pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_worker.avatars import Avatar
+from avatar_worker.clock import Ticks
+from avatar_worker.face import Activity, FaceMixer
+from avatar_worker.features import Audio2Face, MouthStream
+from avatar_worker.frames import Features, VideoFrame
+from avatar_worker.render import Renderer, RenderSlot
+
+HOP = 640
+"""Samples at 16 kHz that one step of the net takes: 40 ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureOrder:
+    """What a session wants drawn next.
+
+    Attributes:
+        pts: When it will be shown, on the session's clock.
+        speaking: Draw the mouth from the voice; else ease it to rest.
+        analysis: Speech at 16 kHz to feed before drawing, a multiple of 640. float32, (n,).
+        restart: Speech begins anew: forget what the net heard before.
+        activity: What the person in the picture is doing.
+        speech_pts: For a speaking picture: the place in the speech that it belongs to.
+        generation: Grows with every clear; pictures of an older one are not shown.
+    """
+
+    pts: Ticks
+    speaking: bool
+    analysis: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    restart: bool = False
+    activity: Activity = Activity.IDLE
+    speech_pts: int = 0
+    generation: int = 0
+
+
+class Slot:
+    """One session's row in every stage. Touched by the engine's thread alone."""
+
+    def __init__(self, avatar: Avatar, render: RenderSlot, mouth: MouthStream, mixer: FaceMixer):
+        self.avatar = avatar
+        self.render = render
+        self.mouth = mouth
+        self.mixer = mixer
+        self.features: Features | None = None
+        self.unfed: list[npt.NDArray[np.float32]] = []
+
+    def accept(self, order: PictureOrder) -> None:
+        """Take an order's speech, also when its picture is too late to be drawn."""
+        if order.restart:
+            self.mouth.reset()
+            self.unfed.clear()
+            self.features = None
+        for start in range(0, len(order.analysis), HOP):
+            self.unfed.append(order.analysis[start : start + HOP])
+
+
+class Pipeline:
+    """The stages in their order, batched over sessions. Used from one thread at a time."""
+
+    def __init__(self, renderer: Renderer, audio2face: Audio2Face) -> None:
+        self._renderer = renderer
+        self._audio2face = audio2face
+
+    @property
+    def look_ahead(self) -> Ticks:
+        """How much later speech the net must have heard to draw a moment."""
+        return self._audio2face.look_ahead
+
+    def open(self, avatar: Avatar, *, seed: int) -> Slot:
+        """Give a session its slot."""
+        return Slot(
+            avatar,
+            self._renderer.open(avatar),
+            self._audio2face.open(),
+            FaceMixer(seed=seed, idle=avatar.manifest.get("idle", {})),
+        )
+
+    def close(self, slot: Slot) -> None:
+        """Give the slot back."""
+        self._renderer.close(slot.render)
+
+    def draw(self, jobs: Sequence[tuple[Slot, PictureOrder]]) -> list[VideoFrame]:
+        """Draw one picture for each job, in order. The orders must have been accepted."""
+        self._listen([slot for slot, _ in jobs])
+        controls = [
+            (
+                slot.render,
+                slot.mixer.frame(
+                    order.pts,
+                    features=slot.features if order.speaking else None,
+                    activity=order.activity,
+                ),
+            )
+            for slot, order in jobs
+        ]
+        return self._renderer.render(controls)
+
+    def _listen(self, slots: Sequence[Slot]) -> None:
+        while waiting := [slot for slot in slots if slot.unfed]:
+            heard = self._audio2face.step([(slot.mouth, slot.unfed.pop(0)) for slot in waiting])
+            for slot, features in zip(waiting, heard, strict=True):
+                slot.features = features

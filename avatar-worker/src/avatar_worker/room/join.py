@@ -1,0 +1,26 @@
+"""The first door's way in: join a room with the token that came with the request."""
+
+from __future__ import annotations
+
+from avatar_worker.clock import Clock
+from avatar_worker.engine import Engine
+from livekit import rtc
+
+from .door import Join, JoinRequest, RunningSession
+from .room_session import RoomOptions, RoomSession
+
+
+def joiner(engine: Engine, clock: Clock, options: RoomOptions) -> Join:
+    """Return the function that brings an avatar into a room."""
+
+    async def join(request: JoinRequest) -> RunningSession:
+        session = RoomSession(request, engine, clock, options, door="http")
+
+        async def connect(room: rtc.Room) -> None:
+            # Nobody's tracks are decoded: speech comes over data streams.
+            await room.connect(request.url, request.token, rtc.RoomOptions(auto_subscribe=False))
+
+        await session.start(connect)
+        return session
+
+    return join

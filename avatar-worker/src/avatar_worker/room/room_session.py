@@ -1,0 +1,260 @@
+"""One avatar in one LiveKit room, from the join to the goodbye."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import zlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from avatar_worker.clock import Clock, ms
+from avatar_worker.engine import Engine
+from avatar_worker.errors import PeerError
+from avatar_worker.frames import VideoFrame
+from avatar_worker.session import Session, SessionState
+from livekit import rtc
+
+from .door import JoinRequest
+from .presence import LeaveRules, Presence
+from .reports import Reports
+from .rpc import CallDesk
+from .speech_in import SpeechIn
+from .speech_policy import ATTRIBUTE_ON_BEHALF, SpeechPolicy
+from .states import ATTRIBUTE_AGENT_STATE
+from .tracks_out import PictureTrack, SoundTrack, VideoOptions
+
+logger = logging.getLogger(__name__)
+
+LOOK_AROUND = 0.5
+"""Seconds between two looks at who is in the room."""
+GOODBYE = 1.0
+"""Seconds for the last reports to be answered before leaving."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomOptions:
+    """What the operator sets for every room of this worker."""
+
+    rules: LeaveRules = LeaveRules()
+    video: VideoOptions = VideoOptions()
+    drain_timeout: float = 30.0
+
+
+class RoomSession:
+    """Everything one join owns. Lives on the event loop that made it.
+
+    Use `join` to make one. Attributes are as in `door.RunningSession`.
+    """
+
+    def __init__(
+        self,
+        request: JoinRequest,
+        engine: Engine,
+        clock: Clock,
+        options: RoomOptions,
+        *,
+        door: str,
+        room: rtc.Room | None = None,
+    ) -> None:
+        self.id = request.session_id
+        self.avatar_id = request.avatar_id
+        self.room_name = request.room_name
+        self.identity = request.identity
+        self.on_behalf = request.on_behalf
+        self.door = door
+        self.started_at = datetime.now(UTC)
+        self._clock = clock
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._room = room or rtc.Room()
+        self._session = Session(request.avatar, engine, clock)
+        self._speech = SpeechIn(
+            self._room,
+            self._session,
+            SpeechPolicy(
+                request.speech_from,
+                on_behalf=request.on_behalf,
+                listed=frozenset(request.speakers),
+            ),
+        )
+        limit = ms(int(request.max_duration * 1000)) if request.max_duration else None
+        rules = options.rules
+        self._presence = Presence(
+            LeaveRules(
+                agent_gone=rules.agent_gone,
+                agent_never_came=rules.agent_never_came,
+                alone=rules.alone,
+                max_duration=limit,
+            ),
+            on_behalf=request.on_behalf,
+            now=clock.now(),
+        )
+        self._sound: SoundTrack | None = None
+        self._pictures: PictureTrack | None = None
+        self._reports: Reports | None = None
+        self._calls: CallDesk | None = None
+        self._agent_here = False
+        self._watch: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._closed: asyncio.Future[str] = self._loop.create_future()
+
+    # -- joining -----------------------------------------------------------------------------
+
+    async def start(self, connect: Callable[[rtc.Room], Awaitable[None]]) -> None:
+        """Join and publish. If anything fails or is cancelled, the room has been left.
+
+        Raises:
+            PeerError: If LiveKit refuses.
+            DeviceError: If the engine has stopped.
+        """
+        try:
+            # The face first: who joins and cannot publish silences its agent for good.
+            first = await self._session.first_picture(seed=zlib.crc32(self.id.encode()))
+            self._room.on("disconnected", self._disconnected)
+            self._room.on("participant_disconnected", self._participant_left)
+            self._room.on("participant_attributes_changed", self._attributes_changed)
+            try:
+                await connect(self._room)
+            except rtc.ConnectError:
+                raise PeerError("LiveKit refused the connection or cannot be reached") from None
+            await self._publish(first)
+        except BaseException:
+            await self._leave()
+            raise
+        self._watch = asyncio.create_task(self._look_around(), name=f"room-watch {self.id}")
+
+    async def _publish(self, first: VideoFrame) -> None:
+        participant = self._room.local_participant
+        canvas = self._session.avatar.canvas
+        self._reports = Reports(participant)
+        self._speech.answer_through(self._reports)
+        self._calls = CallDesk(participant, self._session, on_behalf=self.on_behalf)
+        if agent := self._agent():
+            self._calls.agent_state(agent.attributes.get(ATTRIBUTE_AGENT_STATE, ""))
+        self._sound = SoundTrack(self._clock)
+        self._pictures = PictureTrack(canvas.width, canvas.height, canvas.fps, self._options.video)
+        self._pictures.show(first)
+        self._session.start(self._sound, self._pictures, self._reports)
+        try:
+            await self._pictures.publish(participant)
+            await self._sound.publish(participant)
+        except rtc.participant.PublishTrackError:
+            raise PeerError("LiveKit did not let the avatar publish its tracks") from None
+
+    def _agent(self) -> rtc.RemoteParticipant | None:
+        return self._room.remote_participants.get(self.on_behalf) if self.on_behalf else None
+
+    # -- while it lives ----------------------------------------------------------------------
+
+    @property
+    def state(self) -> SessionState:
+        """Where the session is in its life."""
+        return self._session.lifecycle.state
+
+    def counters(self) -> Mapping[str, int]:
+        """What was counted so far; safe from any thread."""
+        counts: Counter[str] = Counter(self._session.counters())
+        counts.update(self._speech.counts)
+        if self._calls is not None:
+            counts.update(self._calls.counts)
+        if self._reports is not None:
+            counts["reports_delivered"] += self._reports.delivered
+            counts["reports_failed"] += self._reports.failed
+        return counts
+
+    def agent_present(self) -> bool:
+        """Whether the on-behalf agent is in the room, or may still be on its way."""
+        return self._agent_here or not self._presence.agent_was_here
+
+    async def wait_closed(self) -> str:
+        """Wait for the end, whoever caused it, and return the reason."""
+        return await asyncio.shield(self._closed)
+
+    async def _look_around(self) -> None:
+        while True:
+            people = {
+                identity
+                for identity, participant in self._room.remote_participants.items()
+                if not participant.attributes.get(ATTRIBUTE_ON_BEHALF)
+            }
+            self._agent_here = self.on_behalf in people
+            reason = self._presence.reason_to_leave(self._clock.now(), people)
+            if self._session.failed.done():
+                reason = "failed"
+                logger.error(
+                    "session failed",
+                    extra={"session": self.id},
+                    exc_info=self._session.failed.result(),
+                )
+            if reason is not None:
+                self._close_soon(reason)
+                return
+            await asyncio.wait([self._session.failed], timeout=LOOK_AROUND)
+
+    def _participant_left(self, participant: rtc.RemoteParticipant) -> None:
+        self._session.forget(participant.identity)
+        if self._reports is not None:
+            self._reports.forget(participant.identity)
+
+    def _attributes_changed(
+        self, changed: Mapping[str, str], participant: rtc.Participant
+    ) -> None:
+        if participant.identity == self.on_behalf and self._calls is not None:
+            self._calls.agent_state(changed.get(ATTRIBUTE_AGENT_STATE, ""))
+
+    def _disconnected(self, reason: int | None) -> None:
+        # The SDK reconnects by itself; this event is the end of its tries.
+        name = rtc.DisconnectReason.Name(reason or 0).lower()  # type: ignore[arg-type]
+        if name == "duplicate_identity":
+            logger.warning(
+                "another participant took the avatar's identity", extra={"session": self.id}
+            )
+        self._close_soon(f"disconnected:{name}")
+
+    # -- leaving -----------------------------------------------------------------------------
+
+    def _close_soon(self, reason: str) -> None:
+        if self._closing is None and not self._closed.done():
+            self._closing = asyncio.create_task(self._end(reason), name=f"room-end {self.id}")
+
+    async def aclose(self, reason: str) -> None:
+        """End the session; the room is left when this returns. Idempotent.
+
+        With the reason `drain`, what was accepted is played out first.
+        """
+        self._close_soon(reason)
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    async def _end(self, reason: str) -> None:
+        try:
+            if reason == "drain":
+                await self._session.drain(self._options.drain_timeout)
+            await self._leave()
+        finally:
+            if not self._closed.done():
+                self._closed.set_result(reason)
+
+    async def _leave(self) -> None:
+        """Give everything back, in the reverse order. Every step runs, whatever fails."""
+        if self._watch is not None:
+            self._watch.cancel()
+        await self._speech.aclose()
+        await self._session.aclose()
+        if self._reports is not None:
+            if self._room.isconnected():
+                await self._reports.flush(GOODBYE)
+            await self._reports.aclose()
+        if self._calls is not None and self._room.isconnected():
+            self._calls.close()
+        with contextlib.suppress(Exception):
+            await self._room.disconnect()
+        if self._sound is not None:
+            await self._sound.aclose()
+        if self._pictures is not None:
+            await self._pictures.aclose()
+

@@ -1,0 +1,72 @@
+"""The calls that the avatar answers: clear, and the states of agent and user."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from avatar_worker.session import Session
+from livekit import rtc
+
+from .states import RPC_AGENT_STATE, RPC_USER_STATE, ConversationState
+
+logger = logging.getLogger(__name__)
+
+RPC_CLEAR = "lk.clear_buffer"
+OK = "ok"
+
+
+class CallDesk:
+    """Answers at once; closures of this room only, so no other room can be meant."""
+
+    def __init__(
+        self, participant: rtc.LocalParticipant, session: Session, *, on_behalf: str | None
+    ) -> None:
+        self._participant = participant
+        self._session = session
+        self._on_behalf = on_behalf
+        self._states = ConversationState()
+        self._warned: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self._methods = {
+            RPC_CLEAR: self._clear,
+            RPC_USER_STATE: self._user_state,
+            RPC_AGENT_STATE: self._agent_state,
+        }
+        for method, handler in self._methods.items():
+            participant.register_rpc_method(method, handler)
+
+    def close(self) -> None:
+        """Answer no more. Only while connected: the SDK has no participant afterwards."""
+        for method in self._methods:
+            self._participant.unregister_rpc_method(method)
+
+    def agent_state(self, word: str) -> None:
+        """Take the agent's state from its attribute: a late avatar has missed the call."""
+        if self._states.agent(word):
+            self._session.set_activity(self._states.activity)
+
+    def _clear(self, call: rtc.RpcInvocationData) -> str:
+        self.counts["clears"] += 1
+        self._session.clear(call.caller_identity)
+        return OK
+
+    def _user_state(self, call: rtc.RpcInvocationData) -> str:
+        return self._state(call, known=self._from_agent(call) and self._states.user(call.payload))
+
+    def _agent_state(self, call: rtc.RpcInvocationData) -> str:
+        return self._state(call, known=self._from_agent(call) and self._states.agent(call.payload))
+
+    def _from_agent(self, call: rtc.RpcInvocationData) -> bool:
+        return self._on_behalf is not None and call.caller_identity == self._on_behalf
+
+    def _state(self, call: rtc.RpcInvocationData, *, known: bool) -> str:
+        if known:
+            self._session.set_activity(self._states.activity)
+        elif call.method not in self._warned:
+            self._warned.add(call.method)
+            logger.warning(
+                "a state was ignored: unknown word, or not from the avatar's agent",
+                extra={"rpc": call.method, "lk.pii.identity": call.caller_identity},
+            )
+        return OK

@@ -1,0 +1,167 @@
+"""Speech from byte streams: one stream is one segment. A bad stream hurts only itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping
+
+from avatar_worker.audio import Finished
+from avatar_worker.clock import Ticks
+from avatar_worker.errors import PeerError
+from avatar_worker.session import ReportPort, Session
+from livekit import rtc
+
+from .speech_policy import Speaker, SpeechPolicy
+
+logger = logging.getLogger(__name__)
+
+TOPIC = "lk.audio_stream"
+ERROR_TOPIC = "avaluma.error"
+IGNORED_BYTE_TOPICS = ("lk.agent.session",)
+IGNORED_TEXT_TOPICS = ("lk.transcription", "lk.chat")
+QUIET_TIMEOUT = 10.0
+"""A stream that says nothing for this long while nothing is left to play has lost its trailer."""
+DEFAULT_RATE = 16_000
+DEFAULT_CHANNELS = 1
+
+
+class SpeechIn:
+    """Reads every stream of a room in a task of its own."""
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        session: Session,
+        policy: SpeechPolicy,
+        *,
+        quiet_timeout: float = QUIET_TIMEOUT,
+    ) -> None:
+        self._room = room
+        self._session = session
+        self._policy = policy
+        self._quiet_timeout = quiet_timeout
+        self._reports: ReportPort | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._warned: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        # Allowed before connecting, and done then: no stream can be missed.
+        room.register_byte_stream_handler(TOPIC, self._opened)
+        # Without a handler the SDK logs each of these; a job's room may have one already.
+        with contextlib.suppress(ValueError):
+            for topic in IGNORED_BYTE_TOPICS:
+                room.register_byte_stream_handler(topic, lambda reader, identity: _close(reader))
+        with contextlib.suppress(ValueError):
+            for topic in IGNORED_TEXT_TOPICS:
+                room.register_text_stream_handler(topic, lambda reader, identity: _close(reader))
+
+    def answer_through(self, reports: ReportPort) -> None:
+        """Set who tells senders about streams that could not be read at all."""
+        self._reports = reports
+
+    async def aclose(self) -> None:
+        """Stop reading. Idempotent."""
+        self._room.unregister_byte_stream_handler(TOPIC)
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _opened(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+        refusal = self._policy.refusal(self._speaker(identity))
+        if refusal is not None:
+            _close(reader)
+            self._refuse(identity, refusal)
+            return
+        try:
+            rate, channels = _format(reader.info.attributes or {})
+            segment_id = self._session.begin(identity, sample_rate=rate, channels=channels)
+        except PeerError as error:
+            _close(reader)
+            self.counts["streams_unreadable"] += 1
+            if self._reports is not None:
+                self._reports.report(Finished(0, identity, Ticks(0), interrupted=False))
+            self._tell(identity, str(error))
+            return
+        self.counts["streams"] += 1
+        task = asyncio.create_task(self._read(reader, segment_id), name="speech-stream")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _speaker(self, identity: str) -> Speaker:
+        participant = self._room.remote_participants.get(identity)
+        if participant is None:
+            # A stream may arrive before the news of its sender.
+            return Speaker(identity, False, {})
+        is_agent = participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+        return Speaker(identity, is_agent, participant.attributes)
+
+    async def _read(self, reader: rtc.ByteStreamReader, segment_id: int) -> None:
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(self._quiet_timeout):
+                        data = await anext(reader)
+                except TimeoutError:
+                    if self._session.starved(segment_id):
+                        self.counts["trailers_lost"] += 1
+                        return
+                    continue
+                if not self._session.receive(segment_id, data):
+                    return
+        except StopAsyncIteration:
+            return
+        except rtc.StreamError:
+            self.counts["streams_broken"] += 1
+        finally:
+            self._session.end(segment_id)
+            _close(reader)
+
+    def _refuse(self, identity: str, refusal: str) -> None:
+        self.counts["streams_refused"] += 1
+        if identity not in self._warned:
+            self._warned.add(identity)
+            logger.warning(
+                "a participant's speech was refused",
+                extra={"reason": refusal, "lk.pii.identity": identity},
+            )
+        if identity:
+            self._tell(identity, refusal)
+
+    def _tell(self, identity: str, message: str) -> None:
+        payload = json.dumps({"code": "SPEECH_REFUSED", "error": message})
+        task = asyncio.create_task(self._send(identity, payload), name="speech-refusal")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, identity: str, payload: str) -> None:
+        try:
+            await self._room.local_participant.publish_data(
+                payload, destination_identities=[identity], topic=ERROR_TOPIC
+            )
+        except Exception:
+            logger.info("a refusal could not be delivered")
+
+
+def _format(attributes: Mapping[str, str]) -> tuple[int, int]:
+    """Return (sample rate, channels) of a stream.
+
+    Raises:
+        PeerError: If they are there and make no sense.
+    """
+    try:
+        return (
+            int(attributes.get("sample_rate", DEFAULT_RATE)),
+            int(attributes.get("num_channels", DEFAULT_CHANNELS)),
+        )
+    except ValueError:
+        raise PeerError("sample_rate and num_channels must be whole numbers") from None
+
+
+def _close(reader: rtc.ByteStreamReader | rtc.TextStreamReader) -> None:
+    # A reader that is not read to its end holds a subscription for the life of the process.
+    with contextlib.suppress(Exception):
+        reader.close()

@@ -1,0 +1,292 @@
+"""Pairs pictures with sound. Pure: told the time and what was heard, it says what to do.
+
+Sound is the master. A picture belongs to a place in the speech and is shown when that place is
+heard; it may be late or missing, the sound never waits for it (but for the first one of an
+utterance, a little). Between utterances pictures follow the clock.
+
+    REST ──speech is there──> PREPARING ──first picture drawn──> SOUNDING ──all heard──> REST
+      ^                          │                                  │
+      └──────────clear───────────┴────────────clear, starved────────┘
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_worker.audio import Finished, PlayoutBuffer, Started
+from avatar_worker.audio.segment import TICKS_PER_ANALYSIS_SAMPLE
+from avatar_worker.clock import Ticks, ms
+from avatar_worker.engine import PictureOrder
+from avatar_worker.face import Activity
+from avatar_worker.frames import VideoFrame
+
+PREFETCH: Final = ms(160)
+"""Pictures are ordered this far ahead of the ear; more than the sound track's queue."""
+FIRST_PICTURE_WAIT: Final = ms(60)
+"""An utterance starts without its first picture after this long."""
+STARVED_CUSHION: Final = ms(160)
+"""After running dry inside a segment, wait for this much before going on."""
+EARLY: Final = ms(2)
+"""A picture this close to its time is shown now: timers are no better."""
+
+
+class Phase(StrEnum):
+    """What the conductor is doing."""
+
+    REST = "rest"
+    """Nothing to say, or the sender is slower than speech."""
+    PREPARING = "preparing"
+    """The first picture is being drawn; the sound is held back for it."""
+    SOUNDING = "sounding"
+    """Sound is playing, pictures follow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do now.
+
+    Attributes:
+        reports: Facts for the senders, in order.
+        orders: Pictures to order, each with its deadline.
+        show: The picture to show now, if any.
+        wake_at: When to ask again, unless something happens before.
+    """
+
+    reports: list[Started | Finished] = field(default_factory=list)
+    orders: list[tuple[PictureOrder, Ticks]] = field(default_factory=list)
+    show: VideoFrame | None = None
+    wake_at: Ticks = Ticks(0)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one session since it began."""
+
+    shown: int = 0
+    late: int = 0
+    clears: int = 0
+    starved: int = 0
+
+
+class Conductor:
+    """One session's speech, pictures and reports."""
+
+    def __init__(self, *, frame: Ticks, look_ahead: Ticks, capacity: Ticks) -> None:
+        self.playout = PlayoutBuffer(capacity=capacity)
+        self.activity = Activity.IDLE
+        self.phase = Phase.REST
+        self.tally = Tally()
+        self._frame = frame
+        self._look_ahead = look_ahead
+        self._generation = 0
+        self._continues = False
+        self._restart = True
+        self._prepared_at = Ticks(0)
+        self._next_order = 0
+        self._drawn: dict[int, VideoFrame] = {}
+        self._awaited: set[int] = set()
+        self._idle_due: Ticks | None = None
+        self._idle_frame: VideoFrame | None = None
+        self._idle_ordered = False
+
+    # -- what happens ------------------------------------------------------------------------
+
+    def picture(self, order: PictureOrder, frame: VideoFrame | None) -> None:
+        """Take an order's answer; None if it came too late to be drawn."""
+        if order.generation != self._generation:
+            return
+        if order.speaking:
+            if order.speech_pts not in self._awaited:
+                return
+            self._awaited.remove(order.speech_pts)
+            if frame is None:
+                self.tally.late += 1
+            else:
+                self._drawn[order.speech_pts] = frame
+        else:
+            self._idle_ordered = False
+            self._idle_frame = frame
+            self.tally.late += frame is None
+
+    def clear(self, sender: str, now: Ticks, heard: int) -> list[Started | Finished]:
+        """Drop what one sender has sent. The sound track must be emptied with it.
+
+        Args:
+            sender: Whose speech is over.
+            now: The time.
+            heard: What had left the sound track before it was emptied.
+        """
+        self.tally.clears += 1
+        reports = self.playout.advance(heard)
+        dropped = self.playout.clear(sender)
+        self._rest(now)
+        return [*reports, *dropped]
+
+    def clear_all(self, now: Ticks, heard: int) -> list[Started | Finished]:
+        """Drop everybody's speech: the session ends."""
+        reports = self.playout.advance(heard)
+        dropped = self.playout.clear_all()
+        self._rest(now)
+        return [*reports, *dropped]
+
+    def _rest(self, now: Ticks) -> None:
+        self.phase = Phase.REST
+        self._continues = False
+        self._restart = True
+        self._generation += 1
+        self._drawn.clear()
+        self._awaited.clear()
+        self._idle_frame = None
+        self._idle_ordered = False
+        self._idle_due = now
+
+    # -- what to do --------------------------------------------------------------------------
+
+    def step(self, now: Ticks, queued: Ticks) -> Step:
+        """Decide.
+
+        Args:
+            now: The time.
+            queued: Sound handed out and not yet heard.
+        """
+        heard = self.playout.pushed - queued
+        reports = self.playout.advance(heard)
+        self._change_phase(now)
+        heard = self.playout.played
+        orders = self._speech_orders(now, heard)
+        show = self._speech_picture(heard)
+        if show is not None:
+            self._idle_due = Ticks(now + self._frame)
+            self._idle_frame = None
+        elif self._pictures_follow_the_clock():
+            show = self._idle_picture(now)
+        if order := self._idle_order(now):
+            orders.append(order)
+        self.tally.shown += show is not None
+        return Step(reports, orders, show, self._wake_at(now, heard))
+
+    def sound(self) -> npt.NDArray[np.int16] | None:
+        """Take the next slice of sound, at most one frame long; None: not now."""
+        room = self._next_order - self.playout.pushed
+        if self.phase is not Phase.SOUNDING or room <= 0:
+            return None
+        pcm = self.playout.take_sound(min(self._frame, room))
+        return pcm if len(pcm) else None
+
+    @property
+    def sounding(self) -> bool:
+        """Whether speech is being played."""
+        return self.phase is Phase.SOUNDING
+
+    def _change_phase(self, now: Ticks) -> None:
+        if self.phase is Phase.REST:
+            needed = STARVED_CUSHION if self._continues else self._look_ahead
+            there, is_all = self.playout.ahead(Ticks(needed + self._frame))
+            if there and (there >= needed or is_all):
+                self.phase = Phase.PREPARING
+                self._prepared_at = now
+                self._next_order = self.playout.pushed
+        elif self.phase is Phase.PREPARING:
+            waited = now - self._prepared_at
+            if self._drawn or (waited >= FIRST_PICTURE_WAIT and self._awaited):
+                self.phase = Phase.SOUNDING
+        elif self.playout.played == self.playout.pushed:
+            if self.playout.empty:
+                self.playout.settle()
+                self._leave_sounding(continues=False)
+            elif self.playout.pushed == self._next_order and not self._drawable(self._next_order):
+                self._leave_sounding(continues=True)
+                self.tally.starved += 1
+
+    def _leave_sounding(self, *, continues: bool) -> None:
+        self.phase = Phase.REST
+        self._continues = continues
+        self._restart = not continues
+        self._drawn.clear()
+        self._awaited.clear()
+
+    def _speech_orders(self, now: Ticks, heard: int) -> list[tuple[PictureOrder, Ticks]]:
+        orders: list[tuple[PictureOrder, Ticks]] = []
+        if self.phase is Phase.REST:
+            return orders
+        while self._next_order - heard < PREFETCH and self._drawable(self._next_order):
+            place = self._next_order
+            wanted = place + self._look_ahead - self.playout.fed
+            analysis = self.playout.take_analysis(wanted // TICKS_PER_ANALYSIS_SAMPLE)
+            if analysis is None:
+                break
+            shown_at = Ticks(now + place - heard)
+            order = PictureOrder(
+                pts=shown_at,
+                speaking=True,
+                analysis=analysis,
+                restart=self._restart,
+                activity=Activity.SPEAKING,
+                speech_pts=place,
+                generation=self._generation,
+            )
+            orders.append((order, Ticks(shown_at + self._frame)))
+            self._restart = False
+            self._awaited.add(place)
+            self._next_order += self._frame
+        return orders
+
+    def _drawable(self, place: int) -> bool:
+        """Whether there is speech at `place`, and the net could look ahead from there."""
+        distance = place - self.playout.pushed
+        wanted = distance + self._look_ahead
+        there, is_all = self.playout.ahead(Ticks(wanted))
+        return there >= wanted or (is_all and there > distance)
+
+    def _speech_picture(self, heard: int) -> VideoFrame | None:
+        if self.phase is not Phase.SOUNDING:
+            return None
+        due = sorted(place for place in self._drawn if place <= heard + EARLY)
+        if not due:
+            return None
+        frames = [self._drawn.pop(place) for place in due]
+        self.tally.late += len(due) - 1
+        return frames[-1]
+
+    def _pictures_follow_the_clock(self) -> bool:
+        return not self._drawn and not (self.phase is Phase.SOUNDING and self._awaited)
+
+    def _idle_picture(self, now: Ticks) -> VideoFrame | None:
+        if self._idle_frame is None or self._idle_due is None or now < self._idle_due - EARLY:
+            return None
+        frame, self._idle_frame = self._idle_frame, None
+        # Keep the beat, unless a whole picture was missed.
+        on_beat = now - self._idle_due < self._frame
+        self._idle_due = Ticks((self._idle_due if on_beat else now) + self._frame)
+        return frame
+
+    def _idle_order(self, now: Ticks) -> tuple[PictureOrder, Ticks] | None:
+        if self._idle_frame is not None or self._idle_ordered:
+            return None
+        if not self._pictures_follow_the_clock():
+            return None
+        self._idle_ordered = True
+        due = Ticks(max(now, self._idle_due or now))
+        activity = Activity.SPEAKING if self.phase is Phase.SOUNDING else self.activity
+        order = PictureOrder(
+            pts=due, speaking=False, activity=activity, generation=self._generation
+        )
+        return order, Ticks(due + 2 * self._frame)
+
+    def _wake_at(self, now: Ticks, heard: int) -> Ticks:
+        times = [now + self._frame]
+        if self.phase is Phase.PREPARING:
+            times.append(self._prepared_at + FIRST_PICTURE_WAIT)
+        if self.phase is Phase.SOUNDING:
+            times += [now + place - heard for place in self._drawn]
+            left, is_all = self.playout.ahead(self._frame)
+            if is_all and not left:
+                times.append(now + self.playout.pushed - heard)
+        if self._idle_frame is not None and self._idle_due is not None:
+            times.append(self._idle_due)
+        return Ticks(max(now + ms(1), min(times)))

@@ -1,0 +1,244 @@
+"""One avatar with its sound, its pictures and its senders. Knows no LiveKit.
+
+The conductor decides; this shell moves sound, orders and pictures, and owns the two tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+
+from avatar_worker.audio import Finished, Started
+from avatar_worker.avatars import Avatar
+from avatar_worker.clock import Clock, Ticks, ms, seconds, ticks_per
+from avatar_worker.engine import Engine, PictureOrder, Seat
+from avatar_worker.errors import DeviceError
+from avatar_worker.face import Activity
+from avatar_worker.frames import VideoFrame
+
+from .conductor import Conductor
+from .ports import PicturePort, ReportPort, SoundPort
+from .state import Lifecycle, SessionState
+
+logger = logging.getLogger(__name__)
+
+MAX_UNPLAYED = ms(10 * 60 * 1000)
+"""Speech that one sender may have waiting; a longer segment ends there."""
+
+
+class Session:
+    """A face that speaks what it receives.
+
+    All methods belong to the event loop on which `open` was called.
+    """
+
+    def __init__(
+        self,
+        avatar: Avatar,
+        engine: Engine,
+        clock: Clock,
+        *,
+        on_change: Callable[[SessionState, SessionState], None] = lambda old, new: None,
+    ) -> None:
+        self.avatar = avatar
+        self.lifecycle = Lifecycle(on_change)
+        self._engine = engine
+        self._clock = clock
+        self._conductor = Conductor(
+            frame=ticks_per(avatar.canvas.fps),
+            look_ahead=engine.look_ahead,
+            capacity=MAX_UNPLAYED,
+        )
+        self._seat: Seat | None = None
+        self._sound: SoundPort | None = None
+        self._pictures: PicturePort | None = None
+        self._reports: ReportPort | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._something = asyncio.Event()
+        self._sound_allowed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self.failed: asyncio.Future[BaseException] = self._loop.create_future()
+        """Resolves if the session cannot go on, with the reason."""
+
+    # -- life --------------------------------------------------------------------------------
+
+    async def first_picture(self, *, seed: int) -> VideoFrame:
+        """Take a seat at the engine and draw the picture to publish with.
+
+        Raises:
+            DeviceError: If the engine has stopped.
+        """
+        first: asyncio.Future[VideoFrame | None] = self._loop.create_future()
+
+        def drawn(order: PictureOrder, frame: VideoFrame | None) -> None:
+            # Runs on the engine's thread, which must survive the end of any session's loop.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._drawn, first, order, frame)
+
+        opening = self._engine.open(self.avatar, seed=seed, drawn=drawn)
+        self._seat = await asyncio.wrap_future(opening)
+        now = self._clock.now()
+        self._seat.submit(PictureOrder(pts=now, speaking=False), deadline=Ticks(now + ms(60_000)))
+        frame = await first
+        if frame is None:
+            raise DeviceError("the render engine is too slow to draw one picture in a minute")
+        return frame
+
+    def _drawn(
+        self,
+        first: asyncio.Future[VideoFrame | None],
+        order: PictureOrder,
+        frame: VideoFrame | None,
+    ) -> None:
+        if not first.done():
+            first.set_result(frame)
+            return
+        self._conductor.picture(order, frame)
+        self._something.set()
+
+    def start(self, sound: SoundPort, pictures: PicturePort, reports: ReportPort) -> None:
+        """Begin to live: pictures flow from now on."""
+        self._sound, self._pictures, self._reports = sound, pictures, reports
+        self.lifecycle.to(SessionState.IDLE)
+        for name, run in (("session-pictures", self._conduct), ("session-sound", self._play)):
+            task = asyncio.create_task(run(), name=name)
+            task.add_done_callback(self._task_ended)
+            self._tasks.append(task)
+
+    async def aclose(self) -> None:
+        """Report every unfinished segment as interrupted, stop, give everything back."""
+        if self.lifecycle.state is SessionState.CLOSED:
+            return
+        if self.lifecycle.state is not SessionState.DRAINING:
+            self.lifecycle.to(SessionState.DRAINING)
+        if self._sound is not None:
+            heard = self._heard()
+            self._sound.clear()
+            self._report(self._conductor.clear_all(self._clock.now(), heard))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._seat is not None:
+            with contextlib.suppress(DeviceError):
+                self._seat.close()
+        if self.lifecycle.state is SessionState.DRAINING:
+            self.lifecycle.to(SessionState.CLOSED)
+
+    async def drain(self, timeout: float) -> None:
+        """Let what has been accepted be played out, at most `timeout` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not self._conductor.playout.empty:
+                    await asyncio.sleep(0.05)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) and not self.failed.done():
+            self.failed.set_result(error)
+
+    # -- what senders do ---------------------------------------------------------------------
+
+    def begin(self, sender: str, *, sample_rate: int, channels: int) -> int:
+        """Open a segment and return its id.
+
+        Raises:
+            PeerError: If the rate or the channel count is impossible, or too many wait.
+        """
+        return self._conductor.playout.begin(sender, sample_rate=sample_rate, channels=channels)
+
+    def receive(self, segment_id: int, data: bytes) -> bool:
+        """Append raw s16le bytes; False if they were dropped."""
+        taken = self._conductor.playout.receive(segment_id, data)
+        self._something.set()
+        return taken
+
+    def end(self, segment_id: int) -> None:
+        """Nothing more of this segment will come."""
+        self._conductor.playout.end(segment_id)
+        self._something.set()
+
+    def starved(self, segment_id: int) -> bool:
+        """Whether an open segment has been played as far as it was received."""
+        return self._conductor.playout.is_open(segment_id) and not self._conductor.sounding
+
+    def clear(self, sender: str) -> None:
+        """Barge-in: drop everything that this sender has sent, and tell it how far it got."""
+        self._drop(sender, tell=True)
+
+    def forget(self, sender: str) -> None:
+        """The sender has left the room: nobody to tell."""
+        self._drop(sender, tell=False)
+
+    def _drop(self, sender: str, *, tell: bool) -> None:
+        if self._sound is None or self._seat is None:
+            return
+        heard = self._heard()
+        self._sound.clear()
+        facts = self._conductor.clear(sender, self._clock.now(), heard)
+        self._seat.cancel()
+        self._report([fact for fact in facts if tell or fact.sender != sender])
+        self._something.set()
+
+    def set_activity(self, activity: Activity) -> None:
+        """Tell the face what its agent is doing."""
+        self._conductor.activity = activity
+
+    def counters(self) -> dict[str, int]:
+        """Counts since the session began."""
+        tally = self._conductor.tally
+        return {
+            "pictures_shown": tally.shown,
+            "pictures_late": tally.late,
+            "interruptions": tally.clears,
+            "starvations": tally.starved,
+            "played_ms": round(1000 * seconds(self._conductor.playout.played)),
+        }
+
+    # -- the two tasks -----------------------------------------------------------------------
+
+    def _heard(self) -> int:
+        assert self._sound is not None
+        return self._conductor.playout.pushed - self._sound.queued()
+
+    async def _conduct(self) -> None:
+        assert self._sound is not None and self._seat is not None and self._pictures is not None
+        while True:
+            self._something.clear()
+            now = self._clock.now()
+            step = self._conductor.step(now, self._sound.queued())
+            if step.show is not None:
+                self._pictures.show(step.show)
+            for order, deadline in step.orders:
+                self._seat.submit(order, deadline=deadline)
+            self._report(step.reports)
+            self._follow_phase()
+            with contextlib.suppress(TimeoutError):
+                wait = seconds(step.wake_at - self._clock.now())
+                async with asyncio.timeout(max(0.0, wait)):
+                    await self._something.wait()
+
+    async def _play(self) -> None:
+        assert self._sound is not None
+        while True:
+            pcm = self._conductor.sound()
+            if pcm is None:
+                self._sound_allowed.clear()
+                await self._sound_allowed.wait()
+            else:
+                await self._sound.write(pcm)
+                self._something.set()
+
+    def _follow_phase(self) -> None:
+        if self._conductor.sounding:
+            self._sound_allowed.set()
+        state = self.lifecycle.state
+        if self._conductor.sounding and state is SessionState.IDLE:
+            self.lifecycle.to(SessionState.SPEAKING)
+        elif state is SessionState.SPEAKING and self._conductor.playout.empty:
+            self.lifecycle.to(SessionState.IDLE)
+
+    def _report(self, facts: Sequence[Started | Finished]) -> None:
+        assert self._reports is not None
+        for fact in facts:
+            self._reports.report(fact)
