@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable
+
+from livekit import rtc
+from livekit.agents.voice.avatar import DataStreamAudioOutput
+from livekit.agents.voice.io import AgentOutput, AudioOutput, _AudioSinkProxy
+
+from .log import logger
+
+RpcHandler = Callable[[rtc.RpcInvocationData], str]
+
+
+class AvatarAudioOutput(DataStreamAudioOutput):
+    """Streams speech to the avatar until it is released.
+
+    Beyond its base it can let go: a released output finishes what it owes and swallows
+    what still arrives, so that nothing waits for an avatar that is gone. And its answers
+    are found by room: the base finds them by the avatar's identity alone, which mixes up
+    two rooms of one process whose avatars bear the same name.
+    """
+
+    _routers: weakref.WeakKeyDictionary[rtc.Room, dict[str, _RpcRouter]] = (
+        weakref.WeakKeyDictionary()
+    )
+
+    def __init__(
+        self,
+        room: rtc.Room,
+        *,
+        destination_identity: str,
+        sample_rate: int,
+        wait_playback_start: bool,
+    ) -> None:
+        # The base may call back while it is being made, if the room is connected.
+        self._released = False
+        self._heard_since: float | None = None
+        self._captured = 0.0
+        super().__init__(
+            room,
+            destination_identity=destination_identity,
+            sample_rate=sample_rate,
+            wait_remote_track=rtc.TrackKind.KIND_VIDEO,
+            wait_playback_start=wait_playback_start,
+        )
+
+    def mute(self) -> None:
+        """Stop talking to the avatar; what is captured from now on goes nowhere."""
+        self._released = True
+        self._room.off("connection_state_changed", self._handle_connection_state_changed)
+
+    def release(self) -> None:
+        """Mute, and finish every segment that the avatar has not finished, as interrupted."""
+        self.mute()
+        self._finish_pending()
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        if self._released:
+            await AudioOutput.capture_frame(self, frame)
+            return
+        self._captured += frame.duration
+        await super().capture_frame(frame)
+
+    def flush(self) -> None:
+        if not self._released:
+            super().flush()
+            return
+        AudioOutput.flush(self)
+        self._finish_pending()
+
+    def clear_buffer(self) -> None:
+        if not self._released:
+            super().clear_buffer()
+            return
+        self._finish_pending()
+
+    def on_playback_started(self, *, created_at: float) -> None:
+        self._heard_since = created_at
+        super().on_playback_started(created_at=created_at)
+
+    def on_playback_finished(
+        self,
+        *,
+        playback_position: float,
+        interrupted: bool,
+        synchronized_transcript: str | None = None,
+    ) -> None:
+        self._heard_since = None
+        self._captured = 0.0
+        super().on_playback_finished(
+            playback_position=playback_position,
+            interrupted=interrupted,
+            synchronized_transcript=synchronized_transcript,
+        )
+
+    def _finish_pending(self) -> None:
+        while self._pending_playback_count > 0:
+            position = 0.0
+            if self._heard_since is not None:
+                position = min(self._captured, max(0.0, time.time() - self._heard_since))
+            self.on_playback_finished(playback_position=position, interrupted=True)
+
+    @classmethod
+    def _register_playback_finished_rpc(
+        cls, room: rtc.Room, *, caller_identity: str, handler: RpcHandler
+    ) -> None:
+        cls._route(
+            room,
+            "lk.playback_finished",
+            caller_identity,
+            handler,
+            DataStreamAudioOutput._playback_finished_rpc_handler,
+        )
+
+    @classmethod
+    def _register_playback_started_rpc(
+        cls, room: rtc.Room, *, caller_identity: str, handler: RpcHandler
+    ) -> None:
+        cls._route(
+            room,
+            "lk.playback_started",
+            caller_identity,
+            handler,
+            DataStreamAudioOutput._playback_started_rpc_handler,
+        )
+
+    @classmethod
+    def _route(
+        cls, room: rtc.Room, method: str, identity: str, handler: RpcHandler, others: RpcHandler
+    ) -> None:
+        routers = cls._routers.setdefault(room, {})
+        router = routers.setdefault(method, _RpcRouter(others))
+        router.handlers[identity] = handler
+        room.local_participant.register_rpc_method(method, router.answer)
+
+
+class _RpcRouter:
+    """Hands an avatar's answer to the output of that avatar, in one room."""
+
+    def __init__(self, others: RpcHandler) -> None:
+        self.handlers: dict[str, RpcHandler] = {}
+        self._others = others
+
+    def answer(self, data: rtc.RpcInvocationData) -> str:
+        handler = self.handlers.get(data.caller_identity)
+        # Avatars of other plugins in this room register with the base class.
+        return handler(data) if handler is not None else self._others(data)
+
+
+class AudioRoute:
+    """Where the session's voice ends: at the avatar, or where it ended before."""
+
+    def __init__(self, output: AgentOutput, *, to_avatar: Callable[[], AvatarAudioOutput]) -> None:
+        self._output = output
+        self._to_avatar = to_avatar
+        self._sink: AvatarAudioOutput | None = None
+        self._previous: AudioOutput | None = None
+        self._parked: AudioOutput | None = None
+
+    def divert(self) -> None:
+        """Send the voice to the avatar, keeping the wrappers of a running session."""
+        sink = self._to_avatar()
+        if self._output.audio is None and self._parked is not None:
+            chain, self._parked = self._parked, None
+            self._output.audio = _with_tail(chain, sink)
+        else:
+            self._previous = _tail(self._output.audio)
+            self._output.replace_audio_tail(sink)
+        self._sink = sink
+
+    def restore(self) -> None:
+        """Send the voice where it went before, or nowhere: then the agent is text only.
+
+        Does nothing if the voice does not go to the avatar any more.
+        """
+        sink, self._sink = self._sink, None
+        if sink is None:
+            return
+        if _tail(self._output.audio) is not sink:
+            sink.release()
+        elif self._previous is not None:
+            sink.mute()
+            # A wrapper finishes what the old tail owes, and plays the rest on the new one.
+            self._output.replace_audio_tail(self._previous)
+            sink.release()
+        else:
+            sink.release()
+            self._parked = self._output.audio
+            self._output.audio = None
+        logger.debug("the agent's voice no longer goes to the avatar")
+
+
+def _tail(chain: AudioOutput | None) -> AudioOutput | None:
+    while chain is not None and chain.next_in_chain is not None:
+        chain = chain.next_in_chain
+    return chain
+
+
+def _with_tail(chain: AudioOutput, sink: AudioOutput) -> AudioOutput:
+    """Return the chain with another tail; a chain without wrappers is the tail itself."""
+    link: AudioOutput | None = chain
+    while link is not None:
+        if isinstance(link, _AudioSinkProxy):
+            link.set_next_in_chain(sink)
+            return chain
+        link = link.next_in_chain
+    return sink
