@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 KEPT_LINES = 400
+BETWEEN_ASKS_S = 0.3
 
 
 class Child:
@@ -63,11 +64,17 @@ class Child:
         with self._news:
             return "\n".join(list(self._lines)[-lines:])
 
-    def stop(self, grace_s: float = 10.0) -> None:
-        """Ask it to end (SIGTERM), end its whole group when it does not. Idempotent."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            self.wait(grace_s)
+    def stop(self, *, asks: int = 1, grace_s: float = 10.0) -> None:
+        """Ask it to end with SIGTERM, end its whole group when it does not. Idempotent.
+
+        Args:
+            asks: how often to ask; some servers drain on the first signal and end on the second.
+            grace_s: how long to wait after the last one.
+        """
+        for left in reversed(range(asks)):
+            if self._process.poll() is None:
+                self._process.terminate()
+                self.wait(BETWEEN_ASKS_S if left else grace_s)
         # The group may outlive its leader: compilers under `go`, helpers of a browser.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)

@@ -218,7 +218,8 @@ async def run_livekit_server(
             if attempt + 1 == attempts or server.child.returncode is None:
                 raise ConfigError(f"livekit-server did not start: {server.child.tail(6)}")
         finally:
-            await asyncio.to_thread(server.child.stop)
+            # The first signal makes it wait for its rooms to empty, the second ends it.
+            await asyncio.to_thread(server.child.stop, asks=2)
 
 
 def _launch(binary: Path) -> LiveKitServer:
