@@ -88,9 +88,10 @@ class Conductor:
         self._restart = True
         self._prepared_at = Ticks(0)
         self._next_order = 0
+        self._shown_to = 0
         self._drawn: dict[int, VideoFrame] = {}
         self._awaited: set[int] = set()
-        self._idle_due: Ticks | None = None
+        self._idle_due = Ticks(0)
         self._idle_frame: VideoFrame | None = None
         self._idle_ordered = False
 
@@ -104,7 +105,7 @@ class Conductor:
             if order.speech_pts not in self._awaited:
                 return
             self._awaited.remove(order.speech_pts)
-            if frame is None:
+            if frame is None or order.speech_pts < self._shown_to:
                 self.tally.late += 1
             else:
                 self._drawn[order.speech_pts] = frame
@@ -191,6 +192,7 @@ class Conductor:
                 self.phase = Phase.PREPARING
                 self._prepared_at = now
                 self._next_order = self.playout.pushed
+                self._shown_to = self._next_order
         elif self.phase is Phase.PREPARING:
             waited = now - self._prepared_at
             if self._drawn or (waited >= FIRST_PICTURE_WAIT and self._awaited):
@@ -250,6 +252,7 @@ class Conductor:
         if not due:
             return None
         frames = [self._drawn.pop(place) for place in due]
+        self._shown_to = due[-1]
         self.tally.late += len(due) - 1
         return frames[-1]
 
@@ -257,7 +260,7 @@ class Conductor:
         return not self._drawn and not (self.phase is Phase.SOUNDING and self._awaited)
 
     def _idle_picture(self, now: Ticks) -> VideoFrame | None:
-        if self._idle_frame is None or self._idle_due is None or now < self._idle_due - EARLY:
+        if self._idle_frame is None or now < self._idle_due - EARLY:
             return None
         frame, self._idle_frame = self._idle_frame, None
         # Keep the beat, unless a whole picture was missed.
@@ -271,7 +274,7 @@ class Conductor:
         if not self._pictures_follow_the_clock():
             return None
         self._idle_ordered = True
-        due = Ticks(max(now, self._idle_due or now))
+        due = Ticks(max(now, self._idle_due))
         activity = Activity.SPEAKING if self.phase is Phase.SOUNDING else self.activity
         order = PictureOrder(
             pts=due, speaking=False, activity=activity, generation=self._generation
@@ -287,6 +290,6 @@ class Conductor:
             left, is_all = self.playout.ahead(self._frame)
             if is_all and not left:
                 times.append(now + self.playout.pushed - heard)
-        if self._idle_frame is not None and self._idle_due is not None:
+        if self._idle_frame is not None:
             times.append(self._idle_due)
         return Ticks(max(now + ms(1), min(times)))
