@@ -16,14 +16,16 @@ from pathlib import Path
 import aiohttp
 
 from avatar_worker.config import Settings, read_settings
-from avatar_worker.errors import AvatarWorkerError, ConfigError
+from avatar_worker.errors import AvatarWorkerError, ConfigError, DeviceError
 from avatar_worker.server.app import serve
+from avatar_worker.server.drain import Ending
 
 from .child import Child, start_child
 from .livekit_server import LiveKitServer, find_or_build, free_port, run_livekit_server
 from .page import DemoPage
 
 HOST = "127.0.0.1"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 DEFAULT_PORT = 8080
 DEFAULT_AVATAR = "demo"
 REGISTERED = "REGISTERED"
@@ -62,13 +64,11 @@ async def run_demo(
     """
     with _stop_signals() as stop:
         demo = asyncio.create_task(
-            _run(port or free_port(), avatar_id, livekit_binary, say), name="demo"
+            _run(port or free_port(), avatar_id, livekit_binary, say, stop), name="demo"
         )
         stopping = asyncio.create_task(stop.wait(), name="demo stop signal")
         try:
             await asyncio.wait({demo, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not demo.done():
-                say("Ending the demo ...")
         finally:
             stopping.cancel()
             demo.cancel()
@@ -81,18 +81,23 @@ async def run_demo(
 def _stop_signals() -> Iterator[asyncio.Event]:
     """An event that SIGINT and SIGTERM set for as long as the block lasts."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, stop.set)
+    _hear(stop)
     try:
         yield stop
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+        for number in SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
 
 
-async def _run(port: int, avatar_id: str, livekit_binary: Path | None, say: Say) -> None:
+def _hear(stop: asyncio.Event) -> None:
+    """Let the signals set the event, whoever heard them before."""
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def _run(
+    port: int, avatar_id: str, livekit_binary: Path | None, say: Say, stop: asyncio.Event
+) -> None:
     _check_port(port)
     binary = livekit_binary or await _livekit_binary(say)
     say("Starting livekit-server, the avatar worker and the demo agent ...")
@@ -101,7 +106,7 @@ async def _run(port: int, avatar_id: str, livekit_binary: Path | None, say: Say)
         settings = demo_settings(port=port, livekit=livekit, key=key, avatar_id=avatar_id)
         async with (
             _agent(port=port, livekit=livekit, key=key, avatar_id=avatar_id) as agent,
-            _worker(settings, livekit) as worker,
+            _worker(settings, livekit, stop) as worker,
         ):
             await _until_worker_is_ready(settings, worker)
             if not await _has_registered(agent):
@@ -109,6 +114,7 @@ async def _run(port: int, avatar_id: str, livekit_binary: Path | None, say: Say)
             say(f"The avatar is waiting for you: http://{HOST}:{port}")
             say("Ctrl-C ends everything.")
             await _until_a_part_ends(worker, agent)
+            say("Ending the demo ...")
 
 
 async def _livekit_binary(say: Say) -> Path:
@@ -131,7 +137,7 @@ def demo_settings(*, port: int, livekit: LiveKitServer, key: str, avatar_id: str
         livekit_api_key=livekit.api_key,
         livekit_api_secret=livekit.api_secret,
         log_level=None if "AVATAR_WORKER_LOG_LEVEL" in os.environ else "warning",
-        drain_timeout=1.0,
+        drain_timeout=0.0,
     )
 
 
@@ -148,16 +154,23 @@ def _check_port(port: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _worker(settings: Settings, livekit: LiveKitServer) -> AsyncIterator[asyncio.Task[None]]:
-    """The worker as a task of this process, with the page beside its own routes."""
+async def _worker(
+    settings: Settings, livekit: LiveKitServer, stop: asyncio.Event
+) -> AsyncIterator[asyncio.Task[int]]:
+    """The worker as a task of this process, with the page beside its own routes.
+
+    While it runs it hears the signals itself, and the demo ends with it.
+    """
     page = DemoPage(livekit_url=livekit.url, api_key=livekit.api_key, api_secret=livekit.api_secret)
-    task = asyncio.create_task(serve(settings, extra=(page,)), name="demo worker")
+    ending = Ending()
+    task = asyncio.create_task(serve(settings, extra=(page,), ending=ending), name="demo worker")
     try:
         yield task
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        ending.wanted.set()
+        ending.urgent.set()
+        await asyncio.wait({task})
+        _hear(stop)  # a second Ctrl-C must not cut short what is left to end
 
 
 @contextlib.asynccontextmanager
@@ -181,7 +194,7 @@ async def _agent(
         await asyncio.to_thread(child.stop)
 
 
-async def _until_worker_is_ready(settings: Settings, worker: asyncio.Task[None]) -> None:
+async def _until_worker_is_ready(settings: Settings, worker: asyncio.Task[int]) -> None:
     url = f"http://{settings.host}:{settings.port}/ready"
     said = "no answer"
     loop = asyncio.get_running_loop()
@@ -204,10 +217,11 @@ async def _has_registered(agent: Child) -> bool:
     return await asyncio.to_thread(agent.wait_for_line, REGISTERED, AGENT_STARTUP_S)
 
 
-async def _until_a_part_ends(worker: asyncio.Task[None], agent: Child) -> None:
+async def _until_a_part_ends(worker: asyncio.Task[int], agent: Child) -> None:
     """Return when the worker was told to stop; raise when a part fails."""
     while not worker.done():
         if agent.returncode is not None:
             raise AvatarWorkerError(f"the demo agent ended by itself:\n{agent.tail(12)}")
         await asyncio.wait({worker}, timeout=0.5)
-    await worker
+    if code := await worker:
+        raise DeviceError(f"the worker ended with status {code}")
