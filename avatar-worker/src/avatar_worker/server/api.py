@@ -31,6 +31,8 @@ from .worker import AvatarShelf
 BODY_TIMEOUT: Final = 5.0  # seconds
 SAMPLE_RATE: Final = 16_000
 FEATURES: Final = ["playback_started"]
+CALLER: Final = web.RequestKey("caller", str)
+"""Name of the key that a request came with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +166,7 @@ class Api:
                 return parsed
 
             key = self._identify(request, parsed)
-        request["caller"] = key.name
+        request[CALLER] = key.name
         limit.take(key.name, time.monotonic())
         return key, body
 

@@ -14,7 +14,7 @@ from avatar_worker.errors import AvatarError, AvatarNotFoundError, CapacityError
 from avatar_worker.telemetry.metrics import Metrics
 
 from . import refusals as no
-from .api import Api
+from .api import CALLER, Api
 
 BASES: Final = ("/v1/livekit", "/livekit/v1", "/v1", "")
 RETRY_AFTER: Final = 2  # seconds; the public plugin's own pace
@@ -145,6 +145,7 @@ def answering(metrics: Metrics) -> Middleware:
             response = problem.response()
             if isinstance(error, web.HTTPMethodNotAllowed):
                 response.headers["Allow"] = ",".join(sorted(error.allowed_methods))
+        response.headers["Server"] = "avatar-worker"  # and not the versions beneath it
         metrics.api_requests.labels(route, _method(request), str(response.status)).inc()
         _log.info(
             "request answered",
@@ -154,7 +155,7 @@ def answering(metrics: Metrics) -> Middleware:
                 "status": response.status,
                 "code": code,
                 "ms": round(1000 * (time.monotonic() - began), 1),
-                "caller": request.get("caller"),
+                "caller": request.get(CALLER),
             },
         )
         return response
