@@ -1,0 +1,131 @@
+"""The contract of the voice-to-face net: what is fed, what comes back, what is refused."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from avatar_worker.clock import Ticks
+from avatar_worker.errors import ConfigError
+from avatar_worker.features import Audio2Face
+from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
+
+SILENCE = np.zeros(640, np.float32)
+
+
+@pytest.fixture(scope="module")
+def net() -> Audio2Face:
+    return Audio2Face()
+
+
+def test_it_looks_80_ms_ahead(net: Audio2Face) -> None:
+    assert net.look_ahead == Ticks(3_840)
+
+
+def test_the_second_feed_speaks_of_the_first_picture(net: Audio2Face) -> None:
+    stream = net.open()
+    pts = [net.step([(stream, SILENCE)])[0].pts for _ in range(4)]
+    assert pts == [-1_920, 0, 1_920, 3_840]
+
+
+def test_features_have_their_shapes_and_ranges(net: Audio2Face) -> None:
+    stream = net.open()
+    loud = np.random.default_rng(0).uniform(-1, 1, 640).astype(np.float32)
+    for _ in range(10):
+        (features,) = net.step([(stream, loud)])
+        assert features.mouth.shape == (len(MOUTH_NAMES),)
+        assert features.visemes.shape == (len(VISEME_NAMES),)
+        assert features.mouth.dtype == features.visemes.dtype == np.float32
+        assert 0 <= features.mouth.min() <= features.mouth.max() <= 1
+        assert features.visemes.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_in_silence_the_mouth_rests(net: Audio2Face) -> None:
+    stream = net.open()
+    heard = [net.step([(stream, SILENCE)])[0] for _ in range(50)]
+    assert max(f.mouth[MOUTH_NAMES.index("jawOpen")] for f in heard) < 0.1
+    assert all(VISEME_NAMES[f.visemes.argmax()] == "sil" for f in heard)
+
+
+def test_reset_makes_a_voice_new(net: Audio2Face) -> None:
+    stream = net.open()
+    noise = np.random.default_rng(1)
+    sounds = [noise.uniform(-0.5, 0.5, 640).astype(np.float32) for _ in range(5)]
+    first = [net.step([(stream, sound)])[0] for sound in sounds]
+    stream.reset()
+    again = [net.step([(stream, sound)])[0] for sound in sounds]
+    assert [f.pts for f in first] == [f.pts for f in again]
+    assert all(np.array_equal(a.mouth, b.mouth) for a, b in zip(first, again, strict=True))
+
+
+def test_voices_do_not_hear_each_other(net: Audio2Face) -> None:
+    loud, still = net.open(), net.open()
+    alone = net.open()
+    noise = np.random.default_rng(2).uniform(-1, 1, 640).astype(np.float32)
+    for _ in range(10):
+        _, beside = net.step([(loud, noise), (still, SILENCE)])
+        (single,) = net.step([(alone, SILENCE)])
+        assert np.abs(beside.mouth - single.mouth).max() < 1e-4
+
+
+def test_nobody_to_feed_is_no_work(net: Audio2Face) -> None:
+    assert net.step([]) == []
+
+
+def test_a_voice_is_fed_once_in_a_batch(net: Audio2Face) -> None:
+    stream = net.open()
+    with pytest.raises(ValueError, match="only once"):
+        net.step([(stream, SILENCE), (stream, SILENCE)])
+
+
+@pytest.mark.parametrize(
+    "pcm", [np.zeros(639, np.float32), np.zeros(1_280, np.float32), np.zeros(640, np.float64)]
+)
+def test_a_feed_of_another_size_is_refused(net: Audio2Face, pcm: np.ndarray) -> None:
+    stream = net.open()
+    with pytest.raises(ValueError, match="640 float32 samples"):
+        net.step([(stream, pcm)])
+    assert net.step([(stream, SILENCE)])[0].pts == -1_920, "nothing was fed by the refused call"
+
+
+def test_a_file_that_is_no_net_is_refused(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.onnx"
+    weights.write_bytes(b"not a net")
+    with pytest.raises(ConfigError, match=r"cannot load the voice-to-face net weights\.onnx"):
+        Audio2Face(weights)
+    with pytest.raises(ConfigError, match="cannot load"):
+        Audio2Face(tmp_path / "missing.onnx")
+
+
+def test_the_weights_can_be_brought_along(tmp_path: Path, net: Audio2Face) -> None:
+    packaged = files("avatar_worker") / "assets/weights/audio2face-v4.onnx"
+    copy = tmp_path / "mine.onnx"
+    copy.write_bytes(packaged.read_bytes())
+    mine = Audio2Face(copy)
+    (a,), (b,) = mine.step([(mine.open(), SILENCE)]), net.step([(net.open(), SILENCE)])
+    assert np.array_equal(a.mouth, b.mouth)
+
+
+def field(number: int, content: bytes | int) -> bytes:
+    """One protocol buffer field of less than 128 bytes."""
+    if isinstance(content, int):
+        return bytes([number << 3, content])
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def value_info(name: bytes) -> bytes:
+    shape = field(2, field(1, field(1, 1)))
+    return field(1, name) + field(2, field(1, field(1, 1) + shape))
+
+
+def test_another_net_is_refused_with_what_differs(tmp_path: Path) -> None:
+    node = field(1, b"x") + field(2, b"y") + field(4, b"Identity")
+    graph = field(1, node) + field(2, b"g") + field(11, value_info(b"x"))
+    graph += field(12, value_info(b"y"))
+    weights = tmp_path / "other.onnx"
+    weights.write_bytes(field(1, 8) + field(8, field(2, 13)) + field(7, graph))
+    with pytest.raises(
+        ConfigError, match=r"other\.onnx is not our voice-to-face net: it has .*'x'"
+    ):
+        Audio2Face(weights)
