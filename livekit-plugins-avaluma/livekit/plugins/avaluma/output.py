@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import time
 import weakref
 from collections.abc import Callable
@@ -35,7 +36,7 @@ class AvatarAudioOutput(DataStreamAudioOutput):
         wait_playback_start: bool,
     ) -> None:
         # The base may call back while it is being made, if the room is connected.
-        self._released = False
+        self._gone = asyncio.Event()
         self._heard_since: float | None = None
         self._captured = 0.0
         super().__init__(
@@ -48,8 +49,10 @@ class AvatarAudioOutput(DataStreamAudioOutput):
 
     def mute(self) -> None:
         """Stop talking to the avatar; what is captured from now on goes nowhere."""
-        self._released = True
+        self._gone.set()
         self._room.off("connection_state_changed", self._handle_connection_state_changed)
+        if self._start_atask is not None:
+            self._start_atask.cancel()
 
     def release(self) -> None:
         """Mute, and finish every segment that the avatar has not finished, as interrupted."""
@@ -57,21 +60,23 @@ class AvatarAudioOutput(DataStreamAudioOutput):
         self._finish_pending()
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
-        if self._released:
+        if not self._started:
+            await self._started_or_gone()
+        if self._gone.is_set():
             await AudioOutput.capture_frame(self, frame)
             return
         self._captured += frame.duration
         await super().capture_frame(frame)
 
     def flush(self) -> None:
-        if not self._released:
+        if not self._gone.is_set():
             super().flush()
             return
         AudioOutput.flush(self)
         self._finish_pending()
 
     def clear_buffer(self) -> None:
-        if not self._released:
+        if not self._gone.is_set():
             super().clear_buffer()
             return
         self._finish_pending()
@@ -94,6 +99,16 @@ class AvatarAudioOutput(DataStreamAudioOutput):
             interrupted=interrupted,
             synchronized_transcript=synchronized_transcript,
         )
+
+    async def _started_or_gone(self) -> None:
+        """Wait for the avatar's picture, for as long as somebody may still bring it."""
+        if self._start_atask is None:
+            self._start_atask = asyncio.create_task(self._start_task(), name="avaluma.await_avatar")
+        gone = asyncio.create_task(self._gone.wait(), name="avaluma.await_release")
+        try:
+            await asyncio.wait({self._start_atask, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
 
     def _finish_pending(self) -> None:
         while self._pending_playback_count > 0:
