@@ -1,0 +1,65 @@
+# make demo          installs what the demo needs, starts it, prints one URL
+# make install       everything a developer needs, into .venv
+# make test check    the tests (real livekit-server and Chromium included); linters and types
+# make constraints   writes constraints.txt from what is installed now
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := -e ./livekit-plugins-avaluma -e './avatar-worker[demo,build]'
+PINNED := $(wildcard constraints.txt)
+SOURCES := pyproject.toml avatar-worker/pyproject.toml livekit-plugins-avaluma/pyproject.toml $(PINNED)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help install demo test check constraints clean
+
+help:
+	@sed -n 's/^# //p' Makefile | head -4
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else \
+	  f"Python 3.11 to 3.14 is needed, $(PYTHON) is {sys.version.split()[0]}; run `make PYTHON=python3.12 ...` with another one")'
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python3-venv is missing (Debian: sudo apt-get install python3-venv)" >&2; exit 1; }
+	@$(PIP) install --quiet 'pip>=25.1'
+
+# What a person who runs the demo needs: no test tools, no linters.
+$(VENV)/.runtime: $(BIN)/python $(SOURCES)
+	@echo "Installing the worker, the plugin and the demo into $(VENV) ..."
+	@$(PIP) install $(addprefix -c ,$(PINNED)) $(PACKAGES)
+	@$(BIN)/avatar-worker download-files
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.runtime
+	@echo "Installing test and lint tools into $(VENV) ..."
+	@$(PIP) install $(addprefix -c ,$(PINNED)) --group test --group lint $(PACKAGES)
+	@touch $@
+
+install: $(VENV)/.development
+
+demo: $(VENV)/.runtime
+	@$(BIN)/avatar-worker demo
+
+test: $(VENV)/.development
+	@echo "livekit-server: $$($(BIN)/python -m avatar_worker.demo.livekit_server)"
+	@echo "Chromium: $$($(BIN)/python -m avatar_worker.demo.chromium)"
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p avatar_worker -p livekit.plugins.avaluma
+	$(BIN)/lint-imports
+
+constraints: $(VENV)/.development
+	@{ echo "# Exact versions of everything that is installed for users, tests and linters. Written by 'make constraints'."; \
+	   $(PIP) freeze --exclude-editable | sort -f; } > constraints.new
+	@mv constraints.new constraints.txt
+	@echo "constraints.txt: $$(grep -c == constraints.txt) packages"
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
