@@ -21,16 +21,22 @@ _CROSSINGS: Final = 64
 _CUTOFF: Final = 0.95
 _KAISER_BETA: Final = 9.0  # 90 dB
 _PHASES_ONE_BY_ONE: Final = 16
+_MOST_PHASES: Final = 1_024
+"""Every usual rate needs at most 640. For others, rows of the table are mixed: error below -110 dB,
+and a sender's strange rate cannot ask for a table of 25 MB."""
 _BLOCK: Final = 2_048
 
 
 @lru_cache(maxsize=16)
 def _bank(rate_in: int, rate_out: int) -> FloatArray:
-    """Return one filter for each position of an output between two inputs. (phases, 2 reach)."""
-    phases = rate_out // gcd(rate_in, rate_out)
+    """Return one filter for each position of an output between two inputs.
+
+    float32, (phases + 1, 2 reach); the last row is the first, one input later.
+    """
+    phases = min(_MOST_PHASES, rate_out // gcd(rate_in, rate_out))
     scale = _CUTOFF * min(1.0, rate_out / rate_in)
     reach = _reach(rate_in, rate_out)
-    at = np.arange(1 - reach, reach + 1) - (np.arange(phases) / phases)[:, None]
+    at = np.arange(1 - reach, reach + 1) - (np.arange(phases + 1) / phases)[:, None]
     window = np.i0(_KAISER_BETA * np.sqrt(np.clip(1 - (at / reach) ** 2, 0, 1)))
     filters = np.sinc(scale * at) * window
     # Each row sums to 1, or a constant would come out with a ripple.
@@ -104,4 +110,14 @@ class PolyphaseStream:
             return
         numbers = np.arange(first, first + len(out)) * self._down
         rows = numbers // self._up - self._reach + 1 - self._first
-        out[:] = np.einsum("ij,ij->i", windows[rows], self._bank[numbers % self._up])
+        filters = self._filters(numbers % self._up)
+        out[:] = np.einsum("ij,ij->i", windows[rows], filters)
+
+    def _filters(self, phases: npt.NDArray[np.int64]) -> FloatArray:
+        """Return a row for each phase, mixed from two where the table is coarser."""
+        if self._up <= _MOST_PHASES:
+            return self._bank[phases]
+        row, rest = np.divmod(phases * _MOST_PHASES, self._up)
+        share = (rest / self._up).astype(np.float32)[:, None]
+        mixed: FloatArray = self._bank[row] * (1 - share) + self._bank[row + 1] * share
+        return mixed

@@ -20,7 +20,7 @@ from .curves import smoothstep
 SEAL: Final = (0.10, 0.30)
 """`mouthClose` from which, and at which, the renderer's lips are sealed."""
 
-_SILENCE_CLOSES: Final = (0.75, 0.95)
+_SILENCE_CLOSES: Final = (0.6, 0.9)
 """Probability of silence from which, and at which, the lips are closed."""
 
 _SPELLING: Final[dict[str, tuple[tuple[str, ...], float]]] = {
