@@ -70,23 +70,23 @@ class DispatchDoor:
         self,
         options: DispatchOptions,
         *,
-        admission: Admission,
         open_avatar: Callable[[str], Avatar],
         engine: Engine,
         clock: Clock,
         room_options: RoomOptions,
     ) -> None:
         self._options = options
-        self._admission = admission
+        self._admission: Admission | None = None
         self._open_avatar = open_avatar
         self._engine = engine
         self._clock = clock
         self._room_options = room_options
+        self._draining = False
         self._tickets: dict[str, _Ticket] = {}
         self._server = AgentServer(
             job_executor_type=JobExecutorType.THREAD,
             # LiveKit does not see workers that report 0.7 or more; the admission counter decides.
-            load_fnc=admission.load,
+            load_fnc=self._load,
             load_threshold=float("inf"),
             num_idle_processes=options.capacity,
             job_memory_warn_mb=0,
@@ -105,15 +105,33 @@ class DispatchDoor:
         """Whether LiveKit has taken the registration."""
         return bool(self._server.id) and self._server.id != "unregistered"
 
-    async def run(self) -> None:
-        """Serve until `aclose`. Raises if LiveKit stays unreachable."""
+    async def run(self, admission: Admission) -> None:
+        """Register and serve until `aclose`; raises when LiveKit is lost for good.
+
+        Args:
+            admission: The counter that this door shares with the others.
+        """
+        self._admission = admission
         await self._server.run(devmode=False)
 
+    async def drain(self) -> None:
+        """Take no more jobs. The running ones are the host's to end."""
+        self._draining = True
+
     async def aclose(self) -> None:
-        """Unregister. Sessions are the host's to end first."""
+        """Unregister. Idempotent."""
+        self._draining = True
         await self._server.aclose()
 
+    def _load(self) -> float:
+        if self._admission is None or self._draining:
+            return 1.0
+        return self._admission.load()
+
     async def _requested(self, request: JobRequest) -> None:
+        if self._admission is None or self._draining:
+            await request.reject(terminate=False)
+            return
         try:
             metadata = parse_metadata(
                 request.job.metadata, default_avatar=self._options.default_avatar

@@ -41,7 +41,7 @@ class RoomOptions:
 
     rules: LeaveRules = LeaveRules()
     video: VideoOptions = VideoOptions()
-    drain_timeout: float = 30.0
+    drain_timeout: float = 5.0
 
 
 class RoomSession:

@@ -94,7 +94,7 @@ class PictureTrack:
         self._last_us = max(time.monotonic_ns() // 1000, self._last_us + 1)
         self._source.capture_frame(
             rtc.VideoFrame(
-                frame.width, frame.height, rtc.VideoBufferType.I420, memoryview(frame.data)
+                frame.width, frame.height, rtc.VideoBufferType.I420, frame.data.data
             ),
             timestamp_us=self._last_us,
         )
@@ -109,7 +109,7 @@ class PictureTrack:
                 max_bitrate=self._options.max_bitrate, max_framerate=self._fps
             ),
         )
-        options.degradation_preference = rtc.DegradationPreference.MAINTAIN_RESOLUTION
+        options.degradation_preference = rtc.DegradationPreference.MAINTAIN_RESOLUTION.value
         await participant.publish_track(self.track, options)
 
     async def aclose(self) -> None:

@@ -21,6 +21,7 @@ from . import livekit_url
 from .admission import Places
 from .api import Api
 from .auth import KeyRing
+from .build import build_worker
 from .drain import Ending, on_signals
 from .rate_limit import RateLimiter
 from .routes import add_routes, answering
@@ -105,16 +106,6 @@ def make_app(
     for add in extra:
         add(app)
     return app
-
-
-def build_worker(settings: Settings) -> Worker:
-    """Return the parts of a real worker: avatars, engine, rooms, dispatch.
-
-    Raises:
-        ConfigError: If they cannot be made from these settings.
-        DeviceError: If the device does not work.
-    """
-    raise ConfigError("this worker has no engine")
 
 
 async def serve(

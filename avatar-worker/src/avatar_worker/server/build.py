@@ -1,0 +1,132 @@
+"""Builds the parts of a real worker from its settings: avatars, engine, rooms, dispatch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from avatar_worker.avatars import Avatar
+from avatar_worker.avatars.library import AvatarLibrary
+from avatar_worker.clock import MonotonicClock, ms
+from avatar_worker.config import Settings
+from avatar_worker.engine import Engine, Pipeline
+from avatar_worker.errors import ConfigError, DeviceError
+from avatar_worker.features import Audio2Face
+from avatar_worker.render import Renderer
+from avatar_worker.render.choose import make_renderer
+from avatar_worker.room.dispatch import DispatchDoor, DispatchOptions
+from avatar_worker.room.join import joiner
+from avatar_worker.room.presence import LeaveRules
+from avatar_worker.room.room_session import RoomOptions
+from avatar_worker.room.tracks_out import VideoOptions
+
+from .worker import AvatarEntry, Worker
+
+DEMO_AVATAR = "demo"
+
+
+class Shelf:
+    """The library as the doors see it: file reading stays off the event loop."""
+
+    def __init__(self, library: AvatarLibrary) -> None:
+        self._library = library
+
+    async def open(self, avatar_id: str) -> Avatar:
+        """Return an avatar from the disk or the cache.
+
+        Raises:
+            AvatarError: If there is none of this id, or it cannot be used.
+        """
+        return await asyncio.to_thread(self._library.open, avatar_id)
+
+    def entries(self) -> Sequence[AvatarEntry]:
+        """Return every avatar that can be used, by id."""
+        return [
+            AvatarEntry(id=entry.id, title=entry.title, size=entry.size, fps=entry.fps)
+            for entry in self._library.list()
+            if entry.ok
+        ]
+
+
+def room_options(settings: Settings) -> RoomOptions:
+    """Return what holds for every room of this worker."""
+
+    def span(value: float) -> int:
+        return round(value * 1000)
+
+    return RoomOptions(
+        rules=LeaveRules(
+            agent_gone=ms(span(settings.agent_gone_grace)),
+            agent_never_came=ms(span(settings.agent_never_came_grace)),
+            alone=ms(span(settings.alone_grace)),
+        ),
+        video=VideoOptions(max_bitrate=settings.video_bitrate),
+    )
+
+
+def build_worker(settings: Settings, renderer: Renderer | None = None) -> Worker:
+    """Return the parts of a real worker.
+
+    Args:
+        settings: The operator's.
+        renderer: Draws; by default the one that the settings name.
+
+    Raises:
+        ConfigError: If they cannot be made from these settings.
+        DeviceError: If the device does not work.
+    """
+    clock = MonotonicClock()
+    audio2face = Audio2Face()
+    if ms(settings.look_ahead_ms) != audio2face.look_ahead:
+        raise ConfigError(
+            "AVATAR_WORKER_LOOK_AHEAD_MS must be 80: the weights that come with this version "
+            "were trained for it"
+        )
+    engine = Engine(Pipeline(renderer or make_renderer(settings.renderer), audio2face), clock=clock)
+    library = AvatarLibrary(settings.avatars)
+    options = room_options(settings)
+
+    async def watch() -> None:
+        while engine.failed is None:
+            await asyncio.sleep(0.2)
+        raise DeviceError("the render engine has stopped")
+
+    async def aclose() -> None:
+        await asyncio.to_thread(engine.close)
+
+    return Worker(
+        avatars=Shelf(library),
+        join=joiner(engine, clock, options),
+        dispatch=_dispatch_door(settings, library, engine, clock, options),
+        watch=watch,
+        aclose=aclose,
+    )
+
+
+def _dispatch_door(
+    settings: Settings,
+    library: AvatarLibrary,
+    engine: Engine,
+    clock: MonotonicClock,
+    options: RoomOptions,
+) -> DispatchDoor | None:
+    if not settings.can_dispatch:
+        return None
+    assert settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret
+    return DispatchDoor(
+        DispatchOptions(
+            agent_name=settings.agent_name,
+            url=settings.livekit_url,
+            api_key=settings.livekit_api_key,
+            api_secret=settings.livekit_api_secret.get_secret_value(),
+            capacity=settings.max_sessions,
+            default_avatar=settings.default_avatar or DEMO_AVATAR,
+            speech_from=settings.dispatch_speech_from,
+            speech_from_max=settings.speech_from_max,
+            max_duration=settings.max_duration,
+        ),
+        open_avatar=library.open,
+        engine=engine,
+        clock=clock,
+        room_options=options,
+    )
