@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from avatar_worker.avatars.avatar import Avatar, Layer
-from avatar_worker.errors import AvatarNotFoundError
+from avatar_worker.errors import AvatarCorruptError, AvatarNotFoundError
 
 from .container import Container, check_magic, check_size, open_container
 from .fault import FormatFault, fail
@@ -42,32 +42,24 @@ def read_avatar(
         AvatarCorruptError: If its bytes break a rule.
         AvatarRefusedError: If it may not be used.
     """
+    return load(source, avatar_id=avatar_id, policy=policy)[0]
+
+
+def load(
+    source: str | os.PathLike[str] | bytes, *, avatar_id: str, policy: Policy | None = None
+) -> tuple[Avatar, Manifest]:
+    """Return the avatar and its checked manifest; all else as `read_avatar`."""
     name = f"{avatar_id}.hvia" if isinstance(source, bytes) else Path(source).name
     try:
         data = source if isinstance(source, bytes) else _read_file(Path(source))
         return _read(open_container(data), avatar_id, policy or Policy())
     except FormatFault as fault:
         raise fault.named(avatar_id, name) from None
-    except OSError as fault:
+    except FileNotFoundError as fault:
         raise AvatarNotFoundError(avatar_id) from fault
-
-
-def read_manifest(
-    source: str | os.PathLike[str] | bytes, *, avatar_id: str, policy: Policy | None = None
-) -> tuple[Manifest, Container]:
-    """Return the checked manifest and envelope without decoding any payload.
-
-    Arguments and errors are those of `read_avatar`.
-    """
-    name = f"{avatar_id}.hvia" if isinstance(source, bytes) else Path(source).name
-    try:
-        data = source if isinstance(source, bytes) else _read_file(Path(source))
-        container = open_container(data)
-        return _checked_manifest(container, policy or Policy()), container
-    except FormatFault as fault:
-        raise fault.named(avatar_id, name) from None
     except OSError as fault:
-        raise AvatarNotFoundError(avatar_id) from fault
+        reason = f"{name} cannot be read: {fault.strerror or fault}"
+        raise AvatarCorruptError(avatar_id, "E_READ", "V1", "file", reason) from fault
 
 
 def _read_file(path: Path) -> bytes:
@@ -89,7 +81,7 @@ def _checked_manifest(container: Container, policy: Policy) -> Manifest:
     return model
 
 
-def _read(container: Container, avatar_id: str, policy: Policy) -> Avatar:
+def _read(container: Container, avatar_id: str, policy: Policy) -> tuple[Avatar, Manifest]:
     model = _checked_manifest(container, policy)
     headers = _image_headers(container, model)
     _check_resources(model)
@@ -108,7 +100,7 @@ def _read(container: Container, avatar_id: str, policy: Policy) -> Avatar:
     for path in container.media_types:
         if path.startswith("ext/"):
             container.take(path)
-    return Avatar(
+    avatar = Avatar(
         id=avatar_id,
         content_id=container.content_id,
         manifest=container.manifest,
@@ -117,6 +109,7 @@ def _read(container: Container, avatar_id: str, policy: Policy) -> Avatar:
         rig=rig,
         layers=layers,
     )
+    return avatar, model
 
 
 def _image_headers(container: Container, model: Manifest) -> dict[str, ImageHeader]:
