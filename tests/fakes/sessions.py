@@ -89,9 +89,18 @@ class FakeLiveKit:
         self.asked: list[JoinRequest] = []
         self.joined: list[FakeSession] = []
         self.cancelled = 0
+        self._news = asyncio.Event()
+
+    async def asked_for(self, times: int = 1) -> None:
+        """Wait until this many joins were asked for."""
+        async with asyncio.timeout(5):
+            while len(self.asked) < times:
+                self._news.clear()
+                await self._news.wait()
 
     async def join(self, request: JoinRequest) -> RunningSession:
         self.asked.append(request)
+        self._news.set()
         try:
             await self._wait()
         except asyncio.CancelledError:

@@ -128,7 +128,8 @@ class Api:
 
     async def ready(self, request: web.Request) -> web.Response:
         """Say whether new work is welcome."""
-        reasons = not_ready(self.checks)
+        # A check may look at a disk.
+        reasons = await asyncio.to_thread(not_ready, self.checks)
         if not reasons:
             return web.json_response({"status": "ready"})
         return web.json_response({"status": "not ready", "reasons": reasons}, status=503)

@@ -74,6 +74,10 @@ def make_app(
     Raises:
         ConfigError: If the list of LiveKit hosts cannot be read.
     """
+
+    def no_avatar() -> str | None:
+        return None if worker.avatars.entries() else "no avatar"
+
     secret = settings.livekit_api_secret
     secrets = (
         {settings.livekit_api_key: secret.get_secret_value()}
@@ -98,7 +102,7 @@ def make_app(
         starts=RateLimiter(limit),
         calls=RateLimiter(limit),
         strangers=RateLimiter(settings.rate_limit),
-        checks=(*worker.checks, host.not_ready),
+        checks=(*worker.checks, no_avatar, host.not_ready),
         metrics_networks=settings.metrics_networks,
     )
     app = web.Application(client_max_size=MAX_BODY, middlewares=[answering(metrics)])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from avatar_worker.errors import PeerError
 from avatar_worker.room.door import RunningSession
+from avatar_worker.session.state import SessionState
 
 from .admission import Place
 from .start_request import StartRequest
@@ -52,6 +53,12 @@ class Entry:
             self._idempotency_key == request.idempotency_key
         )
         return same_try or self._on_behalf == request.claims.on_behalf
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is of no use to a new start: being closed, or ended by its room."""
+        over = (SessionState.DRAINING, SessionState.CLOSED)
+        return self.closing or (self.session is not None and self.session.state in over)
 
     async def wait_started(self) -> RunningSession:
         """Wait for the outcome of the start, which goes on if the waiter goes away."""

@@ -8,7 +8,7 @@ from typing import Any
 from avatar_worker.version import __version__
 
 Check = Callable[[], str | None]
-"""Return why the worker should get no new work, in a few words, or None."""
+"""Return why the worker should get no new work, in a few words, or None. Called in a thread."""
 
 
 def health(active: int) -> dict[str, Any]:

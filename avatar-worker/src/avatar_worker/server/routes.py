@@ -136,6 +136,8 @@ def answering(metrics: Metrics) -> Middleware:
         code = None
         try:
             response = await handler(request)
+        except web.HTTPRedirection:
+            raise
         except Exception as error:
             problem = Problem.of(error)
             code = problem.code

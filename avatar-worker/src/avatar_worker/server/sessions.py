@@ -111,7 +111,7 @@ class SessionHost:
         while (entry := self._live.get(name)) is not None:
             if entry.owner != key.name:
                 raise AlreadyActiveError
-            if entry.closing:
+            if entry.ending:
                 await entry.wait_gone()
             elif entry.serves(request):
                 return await entry.wait_started()

@@ -41,7 +41,7 @@ class AvatarShelf(Protocol):
         ...
 
     def entries(self) -> Sequence[AvatarEntry]:
-        """Return every avatar that can be used, by id."""
+        """Return every avatar that can be used, by id. May read files: call it in a thread."""
         ...
 
 
