@@ -8,60 +8,25 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from avatar_worker.demo.livekit_server import LiveKitServer, free_port, run_livekit_server
 from avatar_worker.errors import ConfigError
+from fakes.stand_in import HEIGHT, WIDTH, publish_card
 from fakes.tokens import agent_token, avatar_token, fresh_room, viewer_token
 from fakes.viewer import watch
 from livekit import api, rtc
 
 pytestmark = pytest.mark.e2e
 
-WIDTH, HEIGHT = 320, 400
-
-
-def picture(level: int, mouth: int) -> rtc.VideoFrame:
-    """A grey picture with a box of another grey where a mouth would be."""
-    luma = np.full((HEIGHT, WIDTH), level, np.uint8)
-    luma[200:264, 122:198] = mouth
-    chroma = np.full(WIDTH * HEIGHT // 2, 128, np.uint8)
-    data = np.concatenate([luma.reshape(-1), chroma])
-    return rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.I420, data.data)
-
-
-async def publish(room: rtc.Room, until: asyncio.Event) -> None:
-    """A test card whose mouth flickers, with a tone."""
-    video, audio = rtc.VideoSource(WIDTH, HEIGHT), rtc.AudioSource(48_000, 1, queue_size_ms=100)
-    video.capture_frame(picture(100, 100))
-    options = rtc.TrackPublishOptions(
-        simulcast=False,
-        video_encoding=rtc.VideoEncoding(max_bitrate=1_000_000, max_framerate=25.0),
-    )
-    await room.local_participant.publish_track(
-        rtc.LocalVideoTrack.create_video_track("card", video), options
-    )
-    await room.local_participant.publish_track(
-        rtc.LocalAudioTrack.create_audio_track("tone", audio)
-    )
-    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(1920) / 48_000)
-    block = (tone * 32767).astype(np.int16).tobytes()
-    n = 0
-    while not until.is_set():
-        video.capture_frame(picture(100, 40 if n % 2 else 160))
-        await audio.capture_frame(rtc.AudioFrame(block, 48_000, 1, 1920))
-        n += 1
-    await audio.aclose()
-    await video.aclose()
-
 
 async def test_the_viewer_measures_a_test_card_and_a_tone(livekit_server: LiveKitServer) -> None:
     name = fresh_room()
-    done = asyncio.Event()
+    done, loud = asyncio.Event(), asyncio.Event()
+    loud.set()
     sender = rtc.Room()
     await sender.connect(livekit_server.url, avatar_token(livekit_server, name))
-    publishing = asyncio.create_task(publish(sender, done), name="test card")
+    publishing = asyncio.create_task(publish_card(sender, done, loud), name="test card")
     try:
         async with watch(livekit_server.url, viewer_token(livekit_server, name)) as viewer:
             await viewer.wait_for(lambda v: v.frames > 30 and v.loudness(0.5) > 0.3, 15)

@@ -151,9 +151,6 @@
       await room.localParticipant.sendText(text, { topic: CHAT });
     });
 
-    // Leaving at once, instead of after a timeout, lets agent and avatar go too.
-    window.addEventListener("pagehide", () => room.disconnect());
-
     try {
       const { url, token } = await openRoom();
       await room.connect(url, token);
