@@ -37,7 +37,7 @@ class DispatchApi:
         self.deleted: list[tuple[str, str]] = []
         self.grants: list[dict[str, Any]] = []
         self.looks = 0
-        self.jobs: Callable[[int], list[JobStatus.ValueType]] = lambda _: [JobStatus.JS_RUNNING]
+        self.jobs: Callable[[int], list[JobStatus]] = lambda _: [JobStatus.JS_RUNNING]
         self.refuse: str | None = None
         self.hold_create = asyncio.Event()
         self.hold_create.set()
@@ -109,7 +109,7 @@ async def dispatching(
 
 async def test_it_waits_until_a_job_runs() -> None:
     async with livekit() as fake, dispatching(fake) as dispatch:
-        script: dict[int, list[JobStatus.ValueType]] = {1: [], 2: [JobStatus.JS_PENDING]}
+        script: dict[int, list[JobStatus]] = {1: [], 2: [JobStatus.JS_PENDING]}
         fake.jobs = lambda look: script.get(look, [JobStatus.JS_RUNNING])
         reply = await dispatch.start()
         assert reply.playback_started
@@ -131,7 +131,7 @@ async def test_nobody_takes_it() -> None:
 
 
 @pytest.mark.parametrize("status", [JobStatus.JS_SUCCESS, JobStatus.JS_FAILED])
-async def test_a_job_that_ended_before_it_ran_is_an_error(status: JobStatus.ValueType) -> None:
+async def test_a_job_that_ended_before_it_ran_is_an_error(status: JobStatus) -> None:
     async with livekit() as fake, dispatching(fake) as dispatch:
         fake.jobs = lambda _: [status]
         with pytest.raises(AvatarDispatchError, match="refused or ended"):
@@ -160,7 +160,7 @@ async def test_livekit_that_is_not_there_is_a_connection_error() -> None:
 async def test_a_look_that_fails_is_repeated() -> None:
     async with livekit() as fake, dispatching(fake) as dispatch:
 
-        def jobs(look: int) -> list[JobStatus.ValueType]:
+        def jobs(look: int) -> list[JobStatus]:
             if look == 1:
                 raise web.HTTPServiceUnavailable
             return [JobStatus.JS_RUNNING]

@@ -87,7 +87,7 @@ async def test_changes_go_out_as_bare_words_in_their_order() -> None:
 async def test_only_the_newest_state_waits_for_an_avatar_that_is_not_there() -> None:
     async with forwarding(connected=False) as (agent, room):
         for state in ("listening", "thinking", "speaking", "listening"):
-            agent._update_agent_state(state)  # type: ignore[arg-type]
+            agent._update_agent_state(state)
             await settle()
         room.connect()
         await settle()
