@@ -22,6 +22,7 @@ from avatar_worker.errors import ConfigError
 from avatar_worker.room.door import SpeechFrom
 
 PYTHON: Final = ((3, 11), (3, 15))
+GOOD_SECRET: Final = 32  # what HMAC-SHA256 asks for
 SDKS: Final = ("livekit-agents", "livekit", "livekit-api")
 WEIGHTS: Final = Path(__file__).parents[1] / "assets" / "weights"
 
@@ -99,6 +100,9 @@ def _livekit(settings: Settings) -> Iterator[Finding]:
     answer = asyncio.run(probe(settings.livekit_url, key, secret.get_secret_value()))
     if answer.authorised:
         yield Finding("livekit", Level.GOOD, f"{shown} answers and knows our key")
+        if len(secret.get_secret_value()) < GOOD_SECRET:
+            says = f"LIVEKIT_API_SECRET is shorter than {GOOD_SECRET} characters"
+            yield Finding("livekit", Level.NOTE, says, "fine for development, too weak elsewhere")
     elif answer.reachable:
         says = f"{shown} answers, but {answer.fault}"
         yield Finding("livekit", Level.BAD, says, "check LIVEKIT_API_KEY and LIVEKIT_API_SECRET")

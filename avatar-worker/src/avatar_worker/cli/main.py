@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -60,6 +61,8 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code: 78 configuration, 70 device, 1 other errors."""
     debug = "--debug" in arguments
+    # The secret of `livekit-server --dev` is short, and nobody can change it; doctor mentions it.
+    warnings.filterwarnings("ignore", message="The HMAC key is")
     try:
         app(args=[*arguments], prog_name="avatar-worker")
     except SystemExit as end:

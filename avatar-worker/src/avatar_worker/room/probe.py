@@ -40,9 +40,11 @@ async def probe(url: str, api_key: str, api_secret: str, *, timeout: float = 5.0
     except TimeoutError:
         return Probe(reachable=False, authorised=False, fault=f"no answer in {timeout:g} s")
     except api.TwirpError as error:
-        refused = error.code in ("unauthenticated", "permission_denied")
-        fault = "the key or the secret is wrong" if refused else f"it answered {error.code}"
-        return Probe(reachable=True, authorised=False, fault=fault)
+        if error.status in (401, 403):
+            fault = "the key or the secret is wrong"
+            return Probe(reachable=True, authorised=False, fault=fault)
+        fault = f"what answers there is not LiveKit, or is unwell (HTTP {error.status})"
+        return Probe(reachable=False, authorised=False, fault=fault)
     except OSError as error:
         return Probe(reachable=False, authorised=False, fault=_cause(error))
     except ValueError:
