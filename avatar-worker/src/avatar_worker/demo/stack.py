@@ -19,6 +19,7 @@ from avatar_worker.config import Settings, read_settings
 from avatar_worker.errors import AvatarWorkerError, ConfigError, DeviceError
 from avatar_worker.server.app import serve
 from avatar_worker.server.drain import Ending
+from avatar_worker.telemetry import log
 
 from .child import Child, start_child
 from .livekit_server import LiveKitServer, find_or_build, free_port, run_livekit_server
@@ -104,6 +105,7 @@ async def _run(
     async with run_livekit_server(binary=binary) as livekit:
         key = secrets.token_hex(24)
         settings = demo_settings(port=port, livekit=livekit, key=key, avatar_id=avatar_id)
+        log.configure(level=settings.log_level, form=settings.log_format)
         async with (
             _agent(port=port, livekit=livekit, key=key, avatar_id=avatar_id) as agent,
             _worker(settings, livekit, stop) as worker,
