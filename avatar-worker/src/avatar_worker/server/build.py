@@ -112,7 +112,9 @@ def _dispatch_door(
 ) -> DispatchDoor | None:
     if not settings.can_dispatch:
         return None
-    assert settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret
+    assert settings.livekit_url
+    assert settings.livekit_api_key
+    assert settings.livekit_api_secret
     return DispatchDoor(
         DispatchOptions(
             agent_name=settings.agent_name,
