@@ -29,23 +29,23 @@ def streamed(pcm: FloatArray, stream: MelStream) -> FloatArray:
 @pytest.mark.parametrize("dither", [0.0, 10 ** (-65 / 20)])
 @pytest.mark.parametrize("level", [1.0, 0.01])
 def test_streaming_agrees_with_the_whole_recording(dither: float, level: float) -> None:
-    pcm = voice(4, seed=1) * np.float32(level)
-    fast = streamed(pcm, MelStream(seed=7, dither=dither))
-    slow = log_mel(pcm, seed=7, dither=dither)
+    pcm = voice(10, seed=1) * np.float32(level)  # longer than the noise that repeats
+    fast = streamed(pcm, MelStream(dither=dither))
+    slow = log_mel(pcm, dither=dither)
     common = min(len(fast), len(slow))
-    assert common > 390
+    assert common > 990
     assert np.abs(fast[:common] - slow[:common]).max() < 2e-4
 
 
 def test_a_batch_says_of_each_voice_what_it_says_alone() -> None:
     voices = [voice(1, seed=s) for s in range(3)]
-    together = [MelStream(seed=s) for s in range(3)]
+    together = [MelStream() for _ in range(3)]
     batched = [
         log_mel_step(together, [v[i : i + STEP] for v in voices])
         for i in range(0, len(voices[0]), STEP)
     ]
     for row, pcm in enumerate(voices):
-        alone = streamed(pcm, MelStream(seed=row))
+        alone = streamed(pcm, MelStream())
         mine = np.concatenate([step[row] for step in batched])[2:]
         assert np.abs(mine - alone).max() < 1e-5
 
@@ -94,7 +94,7 @@ def test_the_future_does_not_change_the_past() -> None:
 
 
 def test_reset_forgets_level_tail_and_noise() -> None:
-    stream = MelStream(seed=3)
+    stream = MelStream()
     pcm = voice(1, seed=4)
     first = streamed(pcm, stream)
     stream.reset()

@@ -48,8 +48,8 @@ class MouthStream:
 
     __slots__ = ("fed", "hidden", "history", "mel")
 
-    def __init__(self, *, seed: int = 0) -> None:
-        self.mel = MelStream(seed=seed)
+    def __init__(self) -> None:
+        self.mel = MelStream()
         self.reset()
 
     def reset(self) -> None:

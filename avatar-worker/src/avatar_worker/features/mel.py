@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -36,10 +37,12 @@ _TARGET_PEAK: Final = 0.4
 _FIRST_PEAK: Final = 0.25
 _LEAST_PEAK: Final = 0.004
 _PEAK_DECAY: Final = 0.9995  # a hop; half-life 14 s
-_DITHER_RMS: Final = 10 ** (-65 / 20)  # -65 dBFS
+DITHER_RMS: Final = 10 ** (-65 / 20)  # -65 dBFS
+# Four seconds, over and over: a whole number of steps, so that no step wraps around.
+_NOISE: Final = np.random.default_rng(0).standard_normal(100 * STEP, np.float32)
 
 _HANN: Final = np.hanning(WINDOW).astype(np.float32)
-_RAMP: Final = np.linspace(0.0, 1.0, HOP, endpoint=False)
+_RAMP: Final = np.linspace(0.0, 1.0, HOP, endpoint=False, dtype=np.float32)
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -57,55 +60,65 @@ def _mel_filters() -> FloatArray:
 
 
 _FILTERS: Final = _mel_filters()
+# OpenCV packs a spectrum as Re 0, Re 1, Im 1, ..., Re 255, Im 255, Re 256: squared and summed in
+# pairs it is the power, and the sum can be left to the filters.
+_PACKED_FILTERS: Final = np.concatenate(
+    [_FILTERS[:1], np.repeat(_FILTERS[1:-1], 2, 0), _FILTERS[-1:]]
+)
+
+
+def _log(power: FloatArray) -> FloatArray:
+    """Turn band power into log10 above the floor."""
+    bands: FloatArray = np.log10(power + np.float32(_POWER_FLOOR))
+    return bands
 
 
 def _bands(windows: FloatArray) -> FloatArray:
-    """Turn windows of sound (..., 400) into log10 band power (..., 40)."""
-    spectrum = np.fft.rfft(windows * _HANN, _FFT)
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    bands: FloatArray = np.log10(power @ _FILTERS + np.float32(_POWER_FLOOR))
-    return bands
+    """Turn windows of sound (n, 400) into log10 band power (n, 40).
+
+    OpenCV transforms the rows of a batch ten times faster than NumPy does.
+    """
+    padded = np.zeros((len(windows), _FFT), np.float32)
+    np.multiply(windows, _HANN, out=padded[:, :WINDOW])
+    spectrum: FloatArray = cv2.dft(padded, flags=cv2.DFT_ROWS)  # type: ignore[assignment]
+    return _log((spectrum * spectrum) @ _PACKED_FILTERS)
 
 
 class MelStream:
     """What one voice has left behind: its level and its last samples.
 
     Args:
-        seed: Of the noise that covers silence.
-        dither: Root mean square of that noise, full scale 1; 0 leaves silence as it is.
+        dither: Root mean square of the noise that covers silence, full scale 1; 0 for none.
     """
 
-    __slots__ = ("_dither", "_seed", "gain", "noise", "peak", "tail")
+    __slots__ = ("_dither", "_gain", "_peak", "_steps", "tail")
 
-    def __init__(self, *, seed: int = 0, dither: float = _DITHER_RMS) -> None:
-        self._seed = seed
-        self._dither = dither
+    def __init__(self, *, dither: float = DITHER_RMS) -> None:
+        self._dither = np.float32(dither)
         self.reset()
 
     def reset(self) -> None:
         """Forget the voice: what comes next follows on silence, at the level assumed at first."""
-        self.noise = np.random.default_rng(self._seed)
-        self.peak = _FIRST_PEAK
-        self.gain: float | None = None
-        self.tail = self.hiss(TAIL)
+        self._peak = _FIRST_PEAK
+        self._gain: float | None = None
+        self._steps = 0
+        self.tail: FloatArray = _NOISE[-TAIL:] * self._dither
 
-    def hiss(self, samples: int) -> FloatArray:
-        """Return the next noise. float32, (samples,)."""
-        if not self._dither:
-            return np.zeros(samples, np.float32)
-        return self.noise.standard_normal(samples, np.float32) * np.float32(self._dither)
+    def follow(self, loudest: list[float]) -> list[float]:
+        """Take the peaks of the step's four hops, return the gains at its five hop borders."""
+        gains = []
+        for peak in loudest:
+            self._peak = max(self._peak * _PEAK_DECAY, peak, _LEAST_PEAK)
+            gains.append(_TARGET_PEAK / self._peak)
+        came_from = gains[0] if self._gain is None else self._gain
+        self._gain = gains[-1]
+        return [came_from, *gains]
 
-    def level(self, pcm: FloatArray) -> FloatArray:
-        """Bring one step to the trained level. float32 in, float32 out, (640,)."""
-        blocks = pcm.reshape(FRAMES_PER_STEP, HOP)
-        gains = np.empty(FRAMES_PER_STEP + 1)
-        for i, loudest in enumerate(np.abs(blocks).max(axis=1).tolist()):
-            self.peak = max(self.peak * _PEAK_DECAY, loudest, _LEAST_PEAK)
-            gains[i + 1] = _TARGET_PEAK / self.peak
-        gains[0] = gains[1] if self.gain is None else self.gain
-        self.gain = float(gains[-1])
-        ramped = gains[:-1, None] * (1 - _RAMP) + gains[1:, None] * _RAMP
-        return (blocks * ramped).reshape(-1).astype(np.float32)
+    def hiss(self) -> FloatArray:
+        """Return the next step's noise. float32, (640,)."""
+        start = self._steps * STEP % len(_NOISE)
+        self._steps += 1
+        return _NOISE[start : start + STEP] * self._dither
 
 
 def log_mel_step(streams: Sequence[MelStream], pcm: Sequence[FloatArray]) -> FloatArray:
@@ -119,28 +132,32 @@ def log_mel_step(streams: Sequence[MelStream], pcm: Sequence[FloatArray]) -> Flo
         log10 band power. float32, (B, 4, 40). At the n-th step (n = 0, 1, ...) row i is mel frame
         4 n - 2 + i; frames before 0 begin in the silence that came before.
     """
+    hops = np.stack(list(pcm)).reshape(len(streams), FRAMES_PER_STEP, HOP)
+    loudest = np.abs(hops).max(axis=2).tolist()
+    gains = np.array([s.follow(p) for s, p in zip(streams, loudest, strict=True)], np.float32)
+    ramped = gains[:, :-1, None] * (1 - _RAMP) + gains[:, 1:, None] * _RAMP
+
     sound = np.empty((len(streams), TAIL + STEP), np.float32)
-    for row, (stream, samples) in enumerate(zip(streams, pcm, strict=True)):
+    sound[:, TAIL:] = (hops * ramped).reshape(len(streams), STEP)
+    for row, stream in enumerate(streams):
         sound[row, :TAIL] = stream.tail
-        sound[row, TAIL:] = stream.level(samples) + stream.hiss(STEP)
+        sound[row, TAIL:] += stream.hiss()
         stream.tail = sound[row, STEP:].copy()
     windows = np.lib.stride_tricks.sliding_window_view(sound, WINDOW, axis=1)
-    return _bands(windows[:, : FRAMES_PER_STEP * HOP : HOP])
+    picked = windows[:, : FRAMES_PER_STEP * HOP : HOP].reshape(-1, WINDOW)
+    return _bands(picked).reshape(len(streams), FRAMES_PER_STEP, BANDS)
 
 
-def log_mel(pcm: FloatArray, *, seed: int = 0, dither: float = _DITHER_RMS) -> FloatArray:
+def log_mel(pcm: FloatArray, *, dither: float = DITHER_RMS) -> FloatArray:
     """Return the mel frames of a whole recording: the slow twin of `log_mel_step`.
 
     Args:
         pcm: Samples in [-1, 1], 16 kHz. float32, (n,).
-        seed: As in `MelStream`.
         dither: As in `MelStream`.
 
     Returns:
         log10 band power of frames 0, 1, ... float32, (max(0, 1 + (n - 400) // 160), 40).
     """
-    noise = np.random.default_rng(seed)
-    noise.standard_normal(TAIL if dither else 0, np.float32)
     peak, previous = _FIRST_PEAK, None
     levelled = np.zeros(len(pcm), np.float32)
     for start in range(0, len(pcm), HOP):
@@ -151,7 +168,8 @@ def log_mel(pcm: FloatArray, *, seed: int = 0, dither: float = _DITHER_RMS) -> F
         for i, sample in enumerate(block.tolist()):
             levelled[start + i] = sample * (came_from + (gain - came_from) * i / HOP)
         previous = gain
-    levelled += noise.standard_normal(len(pcm), np.float32) * np.float32(dither)
+    levelled += np.resize(_NOISE, len(pcm)) * np.float32(dither)
     starts = range(0, len(pcm) - WINDOW + 1, HOP)
-    frames = [_bands(levelled[start : start + WINDOW]) for start in starts]
+    spectra = (np.fft.rfft(levelled[start : start + WINDOW] * _HANN, _FFT) for start in starts)
+    frames = [_log((np.abs(spectrum) ** 2).astype(np.float32) @ _FILTERS) for spectrum in spectra]
     return np.stack(frames) if frames else np.zeros((0, BANDS), np.float32)
