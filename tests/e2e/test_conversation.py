@@ -127,9 +127,9 @@ async def _run(work: Callable[[], Awaitable[Any]]) -> Any:
 
 def our_plugin(worker: RunningWorker, server: LiveKitServer, **options: Any) -> Start:
     async def start(session: AgentSession[None], ctx: JobContext) -> None:
-        avatar = avaluma.AvatarSession(
-            **({"avatar_server_url": worker.url} if "agent_name" not in options else {}), **options
-        )
+        if "agent_name" not in options:
+            options["avatar_server_url"] = worker.url
+        avatar = avaluma.AvatarSession(**options)
         await avatar.start(
             session,
             ctx.room,
@@ -242,14 +242,14 @@ async def test_our_plugin_gives_a_real_agent_a_face_by_dispatch(
     livekit_server: LiveKitServer, tmp_path: Path
 ) -> None:
     room = fresh_room()
-    flags = {"dispatch": True, "agent_name": f"avatars-{room}"}
+    name = f"avatars-{room}"
     async with (
-        run_worker(livekit_server, tmp_path / "avatars", **flags) as worker,
+        run_worker(livekit_server, tmp_path / "avatars", dispatch=True, agent_name=name) as worker,
         watch(livekit_server.url, viewer_token(livekit_server, room)) as viewer,
         agent_job(
             livekit_server,
             room,
-            our_plugin(worker, livekit_server, agent_name=f"avatars-{room}", avatar_id="demo"),
+            our_plugin(worker, livekit_server, agent_name=name, avatar_id="demo"),
         ) as talk,
     ):
         await speak_and_rest(talk, viewer)
@@ -387,6 +387,7 @@ async def test_wrong_metadata_is_refused_and_the_job_ends(
             ):
                 await asyncio.sleep(0.05)
         found = await server_api.agent_dispatch.get_dispatch(dispatch_id, room)
+        assert found is not None
         running = [job for job in found.state.jobs if job.state.status == api.JobStatus.JS_RUNNING]
         assert running == []
         assert not viewer.sees("avatar-demo")

@@ -274,9 +274,9 @@ async def join_by_hand(room: rtc.Room, url: str, token: str) -> ByHand:
     it = ByHand(room)
     room.on(
         "data_received",
-        lambda packet: it.errors.append(json.loads(packet.data))
-        if packet.topic == "avaluma.error"
-        else None,
+        lambda packet: (
+            it.errors.append(json.loads(packet.data)) if packet.topic == "avaluma.error" else None
+        ),
     )
     await room.connect(url, token)
 
@@ -467,9 +467,7 @@ async def test_a_token_for_another_server_is_a_peer_error(
     bad = replace(livekit_server, api_secret="x" * 40)
     name = fresh_room()
     with pytest.raises(PeerError):
-        async with avatar_in(
-            engine, request(livekit_server, name, token=avatar_token(bad, name))
-        ):
+        async with avatar_in(engine, request(livekit_server, name, token=avatar_token(bad, name))):
             pass
 
 
@@ -477,7 +475,5 @@ async def test_an_unreachable_livekit_is_a_peer_error(
     livekit_server: LiveKitServer, engine: Engine
 ) -> None:
     with pytest.raises(PeerError):
-        async with avatar_in(
-            engine, request(livekit_server, fresh_room(), url="ws://127.0.0.1:9")
-        ):
+        async with avatar_in(engine, request(livekit_server, fresh_room(), url="ws://127.0.0.1:9")):
             pass

@@ -13,6 +13,7 @@ import numpy as np
 
 from avatar_worker.avatars import Avatar
 from avatar_worker.frames import CONTROL_INDEX, FaceControls, VideoFrame
+from avatar_worker.render import RenderSlot
 
 DARK, BRIGHT = 40, 220
 JAW = CONTROL_INDEX["jawOpen"]
@@ -36,10 +37,11 @@ class PlainRenderer:
     def open(self, avatar: Avatar) -> PlainSlot:
         return PlainSlot(avatar)
 
-    def render(self, jobs: Sequence[tuple[PlainSlot, FaceControls]]) -> list[VideoFrame]:
+    def render(self, jobs: Sequence[tuple[RenderSlot, FaceControls]]) -> list[VideoFrame]:
         return [self._draw(slot, controls) for slot, controls in jobs]
 
-    def _draw(self, slot: PlainSlot, controls: FaceControls) -> VideoFrame:
+    def _draw(self, slot: RenderSlot, controls: FaceControls) -> VideoFrame:
+        assert isinstance(slot, PlainSlot)
         assert not slot.closed
         self.drawn += 1
         width, height = slot.avatar.canvas.width, slot.avatar.canvas.height
@@ -50,5 +52,6 @@ class PlainRenderer:
         luma[height // 2 :, :] = DARK + round((BRIGHT - DARK) * jaw)
         return VideoFrame(controls.pts, width, height, data)
 
-    def close(self, slot: PlainSlot) -> None:
+    def close(self, slot: RenderSlot) -> None:
+        assert isinstance(slot, PlainSlot)
         slot.closed = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -15,8 +15,9 @@ from avatar_worker.engine.executor import Seat
 from avatar_worker.errors import DeviceError
 from avatar_worker.features import Audio2Face
 from avatar_worker.frames import FaceControls, VideoFrame
+from avatar_worker.render import RenderSlot
 from fakes.avatars import tiny_avatar
-from fakes.plain_renderer import PlainRenderer, PlainSlot
+from fakes.plain_renderer import PlainRenderer
 
 CLOCK = MonotonicClock()
 
@@ -40,7 +41,7 @@ class Inbox:
 
 
 class BrokenRenderer(PlainRenderer):
-    def render(self, jobs: list[tuple[PlainSlot, FaceControls]]) -> list[VideoFrame]:  # type: ignore[override]
+    def render(self, jobs: Sequence[tuple[RenderSlot, FaceControls]]) -> list[VideoFrame]:
         raise MemoryError("the device is gone")
 
 

@@ -67,7 +67,10 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(text: str, sentence: str) 
         parse_metadata(text, default_avatar="demo")
 
 
-@given(st.text(max_size=200) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+@given(
+    st.text(max_size=200)
+    | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps)
+)
 def test_any_text_is_metadata_or_a_peer_error(text: str) -> None:
     try:
         metadata = parse_metadata(text, default_avatar="demo")

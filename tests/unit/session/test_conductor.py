@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from avatar_worker.audio import Finished, Started
-from avatar_worker.clock import ms
+from avatar_worker.clock import Ticks, ms
 from avatar_worker.session.conductor import FIRST_PICTURE_WAIT, Phase
 from fakes.stage import Stage
 
@@ -94,7 +94,7 @@ def test_a_clear_reports_what_was_heard_and_not_what_was_pushed() -> None:
     heard = pushed - stage.queue
     stage.clear("agent")
 
-    assert stage.finished == [Finished(1, "agent", heard, interrupted=True)]
+    assert stage.finished == [Finished(1, "agent", Ticks(heard), interrupted=True)]
     assert heard < pushed
 
 

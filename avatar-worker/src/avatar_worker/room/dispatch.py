@@ -153,9 +153,7 @@ class DispatchDoor:
         attributes = {"avaluma.ai_generated": "true"}
         if metadata.agent_identity is not None:
             attributes[ATTRIBUTE_ON_BEHALF] = metadata.agent_identity
-        await request.accept(
-            identity=metadata.identity, name=metadata.name, attributes=attributes
-        )
+        await request.accept(identity=metadata.identity, name=metadata.name, attributes=attributes)
 
     def _expire(self, job_id: str) -> None:
         if ticket := self._tickets.pop(job_id, None):

@@ -200,9 +200,7 @@ class RoomSession:
         if self._reports is not None:
             self._reports.forget(participant.identity)
 
-    def _attributes_changed(
-        self, changed: Mapping[str, str], participant: rtc.Participant
-    ) -> None:
+    def _attributes_changed(self, changed: Mapping[str, str], participant: rtc.Participant) -> None:
         if participant.identity == self.on_behalf and self._calls is not None:
             self._calls.agent_state(changed.get(ATTRIBUTE_AGENT_STATE, ""))
 
@@ -257,4 +255,3 @@ class RoomSession:
             await self._sound.aclose()
         if self._pictures is not None:
             await self._pictures.aclose()
-

@@ -93,9 +93,7 @@ class PictureTrack:
             raise ValueError(f"the track takes {self._size}, not {frame.width}x{frame.height}")
         self._last_us = max(time.monotonic_ns() // 1000, self._last_us + 1)
         self._source.capture_frame(
-            rtc.VideoFrame(
-                frame.width, frame.height, rtc.VideoBufferType.I420, frame.data.data
-            ),
+            rtc.VideoFrame(frame.width, frame.height, rtc.VideoBufferType.I420, frame.data.data),
             timestamp_us=self._last_us,
         )
 

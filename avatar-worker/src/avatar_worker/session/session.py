@@ -202,7 +202,9 @@ class Session:
         return self._conductor.playout.pushed - self._sound.queued()
 
     async def _conduct(self) -> None:
-        assert self._sound is not None and self._seat is not None and self._pictures is not None
+        assert self._sound is not None
+        assert self._seat is not None
+        assert self._pictures is not None
         while True:
             self._something.clear()
             now = self._clock.now()
