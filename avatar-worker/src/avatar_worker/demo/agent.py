@@ -73,7 +73,6 @@ def make_server() -> AgentServer:
         host="127.0.0.1",
         port=0,
         job_memory_warn_mb=0,
-        drain_timeout=1,
         log_level="WARN",
     )
     server.rtc_session(talk, agent_name=AGENT_NAME)
@@ -100,8 +99,6 @@ async def run() -> None:
     if serving.done():
         await serving  # raises what ended it
         return
-    with contextlib.suppress(TimeoutError):
-        await server.drain(timeout=1)
     await server.aclose()
     await serving
 

@@ -70,6 +70,8 @@ async def run_demo(
         stopping = asyncio.create_task(stop.wait(), name="demo stop signal")
         try:
             await asyncio.wait({demo, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not demo.done():
+                say("Ending the demo ...")
         finally:
             stopping.cancel()
             demo.cancel()
@@ -106,9 +108,10 @@ async def _run(
         key = secrets.token_hex(24)
         settings = demo_settings(port=port, livekit=livekit, key=key, avatar_id=avatar_id)
         log.configure(level=settings.log_level, form=settings.log_format)
+        # They start side by side and end in this order: an agent that ends first stops its avatars.
         async with (
-            _agent(port=port, livekit=livekit, key=key, avatar_id=avatar_id) as agent,
             _worker(settings, livekit, stop) as worker,
+            _agent(port=port, livekit=livekit, key=key, avatar_id=avatar_id) as agent,
         ):
             await _until_worker_is_ready(settings, worker)
             if not await _has_registered(agent):
@@ -116,7 +119,6 @@ async def _run(
             say(f"The avatar is waiting for you: http://{HOST}:{port}")
             say("Ctrl-C ends everything.")
             await _until_a_part_ends(worker, agent)
-            say("Ending the demo ...")
 
 
 async def _livekit_binary(say: Say) -> Path:
@@ -159,20 +161,23 @@ def _check_port(port: int) -> None:
 async def _worker(
     settings: Settings, livekit: LiveKitServer, stop: asyncio.Event
 ) -> AsyncIterator[asyncio.Task[int]]:
-    """The worker as a task of this process, with the page beside its own routes.
-
-    While it runs it hears the signals itself, and the demo ends with it.
-    """
+    """The worker as a task of this process, with the page beside its own routes."""
     page = DemoPage(livekit_url=livekit.url, api_key=livekit.api_key, api_secret=livekit.api_secret)
     ending = Ending()
-    task = asyncio.create_task(serve(settings, extra=(page,), ending=ending), name="demo worker")
+
+    def listening(*_: object) -> None:
+        _hear(stop)  # the worker has just taken the signals for itself
+
+    task = asyncio.create_task(
+        serve(settings, extra=(page,), ending=ending, on_listening=listening), name="demo worker"
+    )
     try:
         yield task
     finally:
         ending.wanted.set()
         ending.urgent.set()
         await asyncio.wait({task})
-        _hear(stop)  # a second Ctrl-C must not cut short what is left to end
+        _hear(stop)  # and has given them back to nobody
 
 
 @contextlib.asynccontextmanager
