@@ -82,13 +82,13 @@ def build_worker(settings: Settings, renderer: Renderer | None = None) -> Worker
             "AVATAR_WORKER_LOOK_AHEAD_MS must be 80: the weights that come with this version "
             "were trained for it"
         )
-    engine = Engine(Pipeline(renderer or make_renderer(settings.renderer), audio2face), clock=clock)
+    pipeline = Pipeline(renderer or make_renderer(settings.renderer), audio2face)
+    engine = Engine(pipeline, clock=clock)
     library = AvatarLibrary(settings.avatars)
     options = room_options(settings)
 
     async def watch() -> None:
-        while engine.failed is None:
-            await asyncio.sleep(0.2)
+        await asyncio.to_thread(engine.wait_ended)
         raise DeviceError("the render engine has stopped")
 
     async def aclose() -> None:

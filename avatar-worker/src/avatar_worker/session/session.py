@@ -58,6 +58,8 @@ class Session:
         self._tasks: list[asyncio.Task[None]] = []
         self._something = asyncio.Event()
         self._sound_allowed = asyncio.Event()
+        self._played_out = asyncio.Event()
+        self._played_out.set()
         self._loop = asyncio.get_running_loop()
         self.failed: asyncio.Future[BaseException] = self._loop.create_future()
         """Resolves if the session cannot go on, with the reason."""
@@ -130,8 +132,7 @@ class Session:
         """Let what has been accepted be played out, at most `timeout` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                while not self._conductor.playout.empty:
-                    await asyncio.sleep(0.05)
+                await self._played_out.wait()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) and not self.failed.done():
@@ -145,7 +146,11 @@ class Session:
         Raises:
             PeerError: If the rate or the channel count is impossible, or too many wait.
         """
-        return self._conductor.playout.begin(sender, sample_rate=sample_rate, channels=channels)
+        segment_id = self._conductor.playout.begin(
+            sender, sample_rate=sample_rate, channels=channels
+        )
+        self._played_out.clear()
+        return segment_id
 
     def receive(self, segment_id: int, data: bytes) -> bool:
         """Append raw s16le bytes; False if they were dropped."""
@@ -232,6 +237,8 @@ class Session:
                 self._something.set()
 
     def _follow_phase(self) -> None:
+        if self._conductor.playout.empty:
+            self._played_out.set()
         if self._conductor.sounding:
             self._sound_allowed.set()
         state = self.lifecycle.state
