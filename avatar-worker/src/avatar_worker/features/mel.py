@@ -44,6 +44,9 @@ _NOISE: Final = np.random.default_rng(0).standard_normal(100 * STEP, np.float32)
 _HANN: Final = np.hanning(WINDOW).astype(np.float32)
 _RAMP: Final = np.linspace(0.0, 1.0, HOP, endpoint=False, dtype=np.float32)
 
+# More voices would not fit into the processor's cache, and take twice as long each.
+_AT_ONCE: Final = 8
+
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -132,7 +135,13 @@ def log_mel_step(streams: Sequence[MelStream], pcm: Sequence[FloatArray]) -> Flo
         log10 band power. float32, (B, 4, 40). At the n-th step (n = 0, 1, ...) row i is mel frame
         4 n - 2 + i; frames before 0 begin in the silence that came before.
     """
-    hops = np.stack(list(pcm)).reshape(len(streams), FRAMES_PER_STEP, HOP)
+    groups = range(0, len(streams), _AT_ONCE)
+    return np.concatenate([_step(streams[i : i + _AT_ONCE], pcm[i : i + _AT_ONCE]) for i in groups])
+
+
+def _step(streams: Sequence[MelStream], pcm: Sequence[FloatArray]) -> FloatArray:
+    """Do the work of `log_mel_step` for a few voices."""
+    hops = np.stack(pcm).reshape(len(streams), FRAMES_PER_STEP, HOP)
     loudest = np.abs(hops).max(axis=2).tolist()
     gains = np.array([s.follow(p) for s, p in zip(streams, loudest, strict=True)], np.float32)
     ramped = gains[:, :-1, None] * (1 - _RAMP) + gains[:, 1:, None] * _RAMP
