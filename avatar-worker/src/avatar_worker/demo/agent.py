@@ -48,7 +48,10 @@ async def talk(ctx: JobContext) -> None:
         llm=ScriptedLLM(),
         tts=voice.HibariVoice(ctx.proc.userdata["voice"]),
         vad=None,
-        turn_handling={"turn_detection": "manual"},
+        turn_handling={
+            "turn_detection": "manual",
+            "interruption": {"resume_false_interruption": False},  # no remote avatar can pause
+        },
     )
     avatar = avaluma.AvatarSession(avatar_id=os.environ.get("AVALUMA_AVATAR_ID") or DEFAULT_AVATAR)
     await avatar.start(session, room=ctx.room)
