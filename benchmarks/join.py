@@ -32,8 +32,10 @@ START_WITHIN: Final = 120.0
 
 
 @asynccontextmanager
-async def worker(server: LiveKitServer, *, max_sessions: int = 4) -> AsyncIterator[str]:
-    """Run `avatar-worker start` in a process of its own and yield its base URL."""
+async def start_worker(
+    server: LiveKitServer, *, max_sessions: int = 4
+) -> AsyncIterator[tuple[str, int]]:
+    """Run `avatar-worker start` in a process of its own; its base URL and process id."""
     port = free_port()
     env = os.environ | {
         "AVATAR_WORKER_PORT": str(port),
@@ -51,7 +53,7 @@ async def worker(server: LiveKitServer, *, max_sessions: int = 4) -> AsyncIterat
     url = f"http://127.0.0.1:{port}"
     try:
         await _until_ready(url)
-        yield url
+        yield url, process.pid
     finally:
         process.terminate()
         await process.wait()
@@ -148,10 +150,10 @@ async def refused_ms(url: str, server: LiveKitServer) -> float:
 async def measure(repeats: int) -> dict[str, Any]:
     """Run the benchmark."""
     async with run_livekit_server() as server:
-        async with worker(server) as url:
+        async with start_worker(server) as (url, _):
             cold = await join_once(url, server)
             warm = [await join_once(url, server) for _ in range(repeats)]
-        async with worker(server, max_sessions=1) as url:
+        async with start_worker(server, max_sessions=1) as (url, _):
             refused = await refused_ms(url, server)
     pictures = sorted(picture for _, picture in warm)
     return envelope(
@@ -172,7 +174,7 @@ async def measure(repeats: int) -> dict[str, Any]:
 def main() -> None:
     """Print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line (always so)")
+    parser.add_argument("--json", action="store_true", help="accepted; the output is always JSON")
     parser.add_argument("--short", action="store_true", help="end within 25 seconds")
     options = parser.parse_args()
     result = asyncio.run(measure(SHORT_REPEATS if options.short else REPEATS))
