@@ -3,7 +3,7 @@
 The face landmarker of MediaPipe (Apache-2.0) as three nets: a detector over the whole picture, a
 landmark net over a rotated square around one face, a blendshape net over the landmarks.
 
-Source: the model cards of BlazeFace (short range), Face Mesh V2 and Blendshape V2.
+Sources: the model cards of Face Mesh V2 and Blendshape V2.
 """
 
 from __future__ import annotations
@@ -13,23 +13,21 @@ import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .detector import Detection, overlap, search, sigmoid
 from .models import model_path
 from .net import Floats, Net
 
-DETECTOR_SIDE: Final = 128
 LANDMARK_SIDE: Final = 256
 MARGIN: Final = 1.5
 """The landmark net sees the face with a quarter of its size around it on every side."""
 
-DETECTION_SCORE: Final = 0.5
 PRESENCE_SCORE: Final = 0.5
-SAME_FACE_OVERLAP: Final = 0.3
 MAX_FACES: Final = 8
 
 SCORE_NAMES: Final[tuple[str, ...]] = (
@@ -97,13 +95,6 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
-class _Detection:
-    box: Floats  # left, top, right, bottom
-    keypoints: Floats  # (6, 2): eye at image left, eye at image right, nose, mouth, ears
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Square:
     """The rotated square that the landmark net looks at."""
 
@@ -132,9 +123,9 @@ def find_faces(rgb: npt.NDArray[np.uint8]) -> list[Face]:
     """
     nets = _nets(model_path())
     faces: list[Face] = []
-    for found in _detect(nets, rgb)[:MAX_FACES]:
+    for found in search(nets.detector, rgb)[:MAX_FACES]:
         face = _measure(nets, rgb, found)
-        if face is not None and not any(_overlap(_extent(face), _extent(f)) > 0.5 for f in faces):
+        if face is not None and not any(overlap(_extent(face), _extent(f)) > 0.5 for f in faces):
             faces.append(face)
     return sorted(faces, key=lambda face: -face.width)
 
@@ -169,62 +160,7 @@ def _nets(path: Path) -> _Nets:
         return _Nets(*(Net(bundle.read(f"{name}.tflite")) for name in names))
 
 
-@cache
-def _anchors() -> Floats:
-    """Centres of the detector's 896 anchors in units of its input. float32, (896, 2)."""
-    rows = []
-    for stride, per_cell in ((8, 2), (16, 6)):
-        cells = DETECTOR_SIDE // stride
-        y, x = np.mgrid[:cells, :cells]
-        grid = (np.stack([x, y], -1).reshape(-1, 2) + 0.5) / cells
-        rows.append(np.repeat(grid, per_cell, axis=0))
-    return np.concatenate(rows).astype(np.float32)
-
-
-def _detect(nets: _Nets, rgb: npt.NDArray[np.uint8]) -> list[_Detection]:
-    """Faces in the picture, surest first. The picture is letterboxed to the detector's square."""
-    height, width = rgb.shape[:2]
-    scale = DETECTOR_SIDE / max(height, width)
-    w, h = max(1, round(width * scale)), max(1, round(height * scale))
-    left, top = (DETECTOR_SIDE - w) // 2, (DETECTOR_SIDE - h) // 2
-    square = np.zeros((1, DETECTOR_SIDE, DETECTOR_SIDE, 3), np.float32)
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    square[0, top : top + h, left : left + w] = cv2.resize(rgb, (w, h), interpolation=how)
-    by_depth = {out.shape[-1]: out[0] for out in nets.detector(square / 127.5 - 1)}
-    scores = _sigmoid(by_depth[1][:, 0])
-    sure = scores > DETECTION_SCORE
-    raw, scores = by_depth[16][sure] / DETECTOR_SIDE, scores[sure]
-    points = raw.reshape(-1, 8, 2)  # centre, size, six key points
-    points[:, 0] += _anchors()[sure]
-    points[:, 2:] += _anchors()[sure][:, None]
-    boxes = np.concatenate([points[:, 0] - points[:, 1] / 2, points[:, 0] + points[:, 1] / 2], 1)
-    offset = np.array([left, top], np.float32)
-    found = []
-    for box, keypoints, score in _merge(boxes, points[:, 2:], scores):
-        corners = (box.reshape(2, 2) * DETECTOR_SIDE - offset) / scale
-        found.append(
-            _Detection(corners.ravel(), (keypoints * DETECTOR_SIDE - offset) / scale, score)
-        )
-    return found
-
-
-def _merge(boxes: Floats, keypoints: Floats, scores: Floats) -> list[tuple[Floats, Floats, float]]:
-    """Weighted non-maximum suppression: boxes of one face are averaged by score, not dropped."""
-    order = np.argsort(-scores, kind="stable")
-    merged = []
-    while order.size:
-        overlaps = np.array([_overlap(boxes[order[0]], boxes[i]) for i in order])
-        same = overlaps > SAME_FACE_OVERLAP
-        same[0] = True
-        group = order[same]
-        weight = scores[group] / scores[group].sum()
-        box = np.tensordot(weight, boxes[group], 1)
-        merged.append((box, np.tensordot(weight, keypoints[group], 1), float(scores[order[0]])))
-        order = order[~same]
-    return merged
-
-
-def _measure(nets: _Nets, rgb: npt.NDArray[np.uint8], found: _Detection) -> Face | None:
+def _measure(nets: _Nets, rgb: npt.NDArray[np.uint8], found: Detection) -> Face | None:
     """Landmarks twice: the detector's square is rough, that of the first landmarks is not."""
     left, top, right, bottom = (float(v) for v in found.box)
     eyes = found.keypoints[1] - found.keypoints[0]
@@ -257,7 +193,7 @@ def _landmarks(nets: _Nets, rgb: npt.NDArray[np.uint8], square: _Square) -> tupl
     points = np.empty((478, 3), np.float32)
     points[:, :2] = flat[:, :2] @ back[:, :2].T + back[:, 2]
     points[:, 2] = flat[:, 2] * (square.side / LANDMARK_SIDE)
-    return points, float(_sigmoid(np.float32(logit)))
+    return points, float(sigmoid(np.float32(logit)))
 
 
 def _square_of_landmarks(points: Floats) -> _Square:
@@ -280,15 +216,3 @@ def _blendshapes(nets: _Nets, points: Floats) -> dict[str, float]:
 def _extent(face: Face) -> Floats:
     low, high = face.landmarks[:468, :2].min(0), face.landmarks[:468, :2].max(0)
     return np.concatenate([low, high])
-
-
-def _overlap(a: Floats, b: Floats) -> float:
-    """Intersection over union of two boxes."""
-    size = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None)
-    shared = float(size.prod())
-    union = float((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod()) - shared
-    return shared / union if union > 0 else 0.0
-
-
-def _sigmoid(x: Any) -> Any:
-    return 1 / (1 + np.exp(-np.clip(x, -50, 50)))
