@@ -23,6 +23,7 @@ from .api import Api
 from .auth import KeyRing
 from .build import build_worker
 from .drain import Ending, on_signals
+from .patience import patient
 from .rate_limit import RateLimiter
 from .routes import add_routes, answering
 from .sessions import HostOptions, SessionHost
@@ -31,6 +32,7 @@ from .worker import Worker
 
 OK: Final = 0
 DEVICE_LOST: Final = 70
+HEADER_TIMEOUT: Final = 5.0  # seconds for a request line and its headers
 LAG_PERIOD: Final = 0.5  # seconds between two looks at the event loop
 CLOSE_TIMEOUT: Final = 10.0  # seconds that ending all sessions may take
 OPEN_LIMIT: Final = 1_000_000  # calls a minute where no key is configured: loopback only
@@ -156,23 +158,31 @@ async def serve(
 async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[tuple[str, int]]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
+    assert runner.server is not None
     try:
-        site = web.TCPSite(runner, settings.host, settings.port)
+        server = await _bind(patient(runner.server, HEADER_TIMEOUT), settings)
         try:
-            await site.start()
-        except socket.gaierror:
-            raise ConfigError(
-                f"there is no address {settings.host} on this machine; set AVATAR_WORKER_HOST"
-            ) from None
-        except OSError:
-            raise ConfigError(
-                f"port {settings.port} on {settings.host} cannot be opened, another program may "
-                "hold it; choose one with --port or AVATAR_WORKER_PORT"
-            ) from None
-        address, port = runner.addresses[0][:2]
-        yield address, port
+            address, port = server.sockets[0].getsockname()[:2]
+            yield address, port
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
+
+
+async def _bind(factory: Callable[[], asyncio.Protocol], settings: Settings) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(factory, settings.host, settings.port)
+    except socket.gaierror:
+        raise ConfigError(
+            f"there is no address {settings.host} on this machine; set AVATAR_WORKER_HOST"
+        ) from None
+    except OSError:
+        raise ConfigError(
+            f"port {settings.port} on {settings.host} cannot be opened, another program may "
+            "hold it; choose one with --port or AVATAR_WORKER_PORT"
+        ) from None
 
 
 async def _until_the_end(

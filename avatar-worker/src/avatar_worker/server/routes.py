@@ -147,6 +147,7 @@ def answering(metrics: Metrics) -> Middleware:
             response = problem.response()
             if isinstance(error, web.HTTPMethodNotAllowed):
                 response.headers["Allow"] = ",".join(sorted(error.allowed_methods))
+        response.force_close()  # a deadline for headers holds once a connection, see `patience`
         response.headers["Server"] = "avatar-worker"  # and not the versions beneath it
         metrics.api_requests.labels(route, _method(request), str(response.status)).inc()
         _log.info(
