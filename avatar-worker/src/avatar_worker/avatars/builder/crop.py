@@ -33,7 +33,6 @@ HAIR_ABOVE_FACE_U: Final = 0.75
 """How far hair usually rises over the topmost landmark, which lies at the hairline."""
 
 AIR_U: Final = 0.35
-LEAST_AIR_U: Final = 0.10
 BODY_U: Final = 1.2
 
 
@@ -101,17 +100,11 @@ def _scale(face: Face, photo_height: int, canvas: Canvas) -> float:
     hair = y - float(face.landmarks[:468, 1].min()) + HAIR_ABOVE_FACE_U * face.iod
     below = float(face.landmarks[152, 1]) - y + BODY_U * face.iod
     per_width = canvas.width / face.width
-    scale = min(
-        FACE_WIDTH * per_width,
-        FACE_Y * canvas.height / (hair + AIR_U * face.iod),
-        (1 - FACE_Y) * canvas.height / below,
-    )
+    highest = FACE_Y * canvas.height / (hair + AIR_U * face.iod)
+    scale = min(FACE_WIDTH * per_width, highest, (1 - FACE_Y) * canvas.height / below)
     # A photo that ends above the canvas's lower edge is enlarged towards it, as far as it may.
-    to_the_end = min(
-        (1 - FACE_Y) * canvas.height / max(1.0, photo_height - y),
-        MAX_FACE_WIDTH * per_width,
-        FACE_Y * canvas.height / (hair + LEAST_AIR_U * face.iod),
-    )
+    reach = (1 - FACE_Y) * canvas.height / max(1.0, photo_height - y)
+    to_the_end = min(reach, MAX_FACE_WIDTH * per_width, highest)
     return max(scale, to_the_end, MIN_FACE_WIDTH * per_width)
 
 

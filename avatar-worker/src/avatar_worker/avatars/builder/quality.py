@@ -29,6 +29,7 @@ MIN_SHARPNESS: Final = 4.0
 MIN_LUMA, MAX_LUMA = 25.0, 235.0
 LIP_GAP_U: Final = 0.05
 SMILE: Final = 0.55
+ROUNDING_U: Final = 0.01
 BLINK: Final = 0.55
 JAW_OPEN: Final = 0.25
 
@@ -127,12 +128,12 @@ def check_photo(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
 def check_crop(portrait: CroppedPortrait) -> list[str]:
     """Return warnings about what the canvas lacks."""
     warnings = []
-    if portrait.air_u < AIR_U:
+    if portrait.air_u < AIR_U - ROUNDING_U:
         warnings.append(
             "There is little or no space above the hair; a nod may show the top edge. "
             "A photo with more background above the head looks better."
         )
-    if portrait.body_u < BODY_U:
+    if portrait.body_u < BODY_U - ROUNDING_U:
         warnings.append(
             "The shoulders are cut off close to the chin, so breathing will not show. "
             "A photo with neck and shoulders looks better."
