@@ -1,6 +1,7 @@
 # make demo          installs what the demo needs, starts it, prints one URL
 # make install       everything a developer needs, into .venv
 # make test check    the tests (real livekit-server and Chromium included); linters and types
+# make bench         short measurements of this machine; BENCH="render" for one of them
 # make constraints   writes constraints.txt from what is installed now
 
 SHELL := /bin/bash
@@ -15,10 +16,10 @@ PINNED := $(wildcard constraints.txt)
 SOURCES := pyproject.toml avatar-worker/pyproject.toml livekit-plugins-avaluma/pyproject.toml $(PINNED)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install demo test check constraints clean
+.PHONY: help install demo test check bench constraints clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -4
+	@sed -n 's/^# //p' Makefile | head -5
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else \
@@ -55,6 +56,10 @@ check: $(VENV)/.development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p avatar_worker -p livekit.plugins.avaluma
 	$(BIN)/lint-imports
+
+BENCH ?= render join
+bench: $(VENV)/.development
+	@for name in $(BENCH); do $(BIN)/avatar-worker bench $$name --short; done
 
 constraints: $(VENV)/.development
 	@{ echo "# Exact versions of everything that is installed for users, tests and linters. Written by 'make constraints'."; \
