@@ -1,0 +1,184 @@
+"""From face controls to what every renderer draws with: weights, gaze, head, moving layers.
+
+Pure arithmetic on small arrays. All renderers share it, so that they can only differ in raster.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_worker.avatars import Avatar
+from avatar_worker.frames import CONTROL_INDEX, FaceControls, HeadPose
+
+Vector = tuple[float, float]
+
+SEAL_FROM: Final = 0.10
+SEAL_FULL: Final = 0.30
+"""`mouthClose` at which the lips begin to meet, and at which they have met."""
+
+OPENING: Final = ("upperUp", "lowerDown", "funnel", "stretch")
+"""Shapes, by the start of their names, that part the lips beside the jaw."""
+
+IN_OUT_DEG: Final = 30.0
+UP_DEG: Final = 25.0
+DOWN_DEG: Final = 30.0
+"""Angles that weight 1 of `eyeLook*` stands for."""
+
+MOST_ASIDE_DEG: Final = 20.0
+MOST_UP_DEG: Final = 12.0
+MOST_DOWN_DEG: Final = 18.0
+MOST_CONVERGENCE_DEG: Final = 1.0
+
+GLINT_SHARE: Final = 0.3
+"""How far the highlight travels with the iris."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interior:
+    """How far the parts behind the slits travel.
+
+    Attributes:
+        mouth_down: Unit vector from the upper to the lower lip, image axes.
+        jaw_px: Travel of the lower teeth at `jawOpen` shape weight 1, canvas pixels.
+        tongue_jaw_px: Travel of the tongue at `jawOpen` shape weight 1.
+        tongue_up_px: Rise of the tongue at `tongueUp` 1.
+        gaze_px: Shift of the iris is this times the sine of the angle.
+    """
+
+    mouth_down: Vector
+    jaw_px: float
+    tongue_jaw_px: float
+    tongue_up_px: float
+    gaze_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """What one picture is drawn with.
+
+    Attributes:
+        weights: Shape weights; [0, 1], `breath` [-1, 1], `close` 1. float32, (K,).
+        head: The pose, within the avatar's limits.
+        shifts: Travel of every moving layer on the texture plane by role, canvas pixels.
+    """
+
+    weights: npt.NDArray[np.float32]
+    head: HeadPose
+    shifts: Mapping[str, Vector]
+
+
+def interior_of(avatar: Avatar) -> Interior:
+    """Read the interior's travels from the manifest; what is not said follows the eyes' distance."""
+    rig = avatar.manifest.get("rig")
+    given: Mapping[str, Any] = rig.get("interior", {}) if isinstance(rig, Mapping) else {}
+    unit = avatar.subject.iod_px
+    down = given.get("mouth_down", (0.0, 1.0))
+    return Interior(
+        mouth_down=(float(down[0]), float(down[1])),
+        jaw_px=float(given.get("jaw_px", 0.46 * unit)),
+        tongue_jaw_px=float(given.get("tongue_jaw_px", 0.46 * unit)),
+        tongue_up_px=float(given.get("tongue_up_px", 0.11 * unit)),
+        gaze_px=float(given.get("gaze_px", 0.16 * unit)),
+    )
+
+
+class Driver:
+    """Turns face controls into a `Drive` for one avatar. Keeps nothing between pictures."""
+
+    def __init__(self, avatar: Avatar) -> None:
+        """Look the names up once."""
+        rig = avatar.rig
+        index = {name: k for k, name in enumerate(rig.shapes)}
+        self._matrix = np.ascontiguousarray(rig.arkit_to_shape, np.float32)
+        self._floor = np.zeros(len(rig.shapes), np.float32)
+        if "breath" in index:
+            self._floor[index["breath"]] = -1.0
+        self._close = index.get("close")
+        self._jaw = index.get("jawOpen")
+        self._seal = index.get("seal")
+        self._opening = np.array(
+            [k for name, k in index.items() if name.startswith(OPENING)], np.intp
+        )
+        self._limit = avatar.subject.pose_limit_deg
+        self._interior = interior_of(avatar)
+
+    def drive(self, controls: FaceControls) -> Drive:
+        """Say what to draw. What is not finite counts as 0."""
+        given = np.nan_to_num(controls.weights, nan=0.0, posinf=0.0, neginf=0.0)
+        weights = np.clip(given @ self._matrix, self._floor, 1.0).astype(np.float32)
+        jaw = float(weights[self._jaw]) if self._jaw is not None else 0.0
+        seal = smoothstep(SEAL_FROM, SEAL_FULL, float(given[CONTROL_INDEX["mouthClose"]]))
+        weights[self._opening] *= 1.0 - seal
+        if self._seal is not None:
+            weights[self._seal] = jaw * seal
+        if self._close is not None:
+            weights[self._close] = 1.0
+        shifts = {**self._mouth_shifts(jaw, given), **self._eye_shifts(given)}
+        return Drive(weights, clamp_pose(controls.head, self._limit), shifts)
+
+    def _mouth_shifts(self, jaw: float, given: npt.NDArray[np.float32]) -> dict[str, Vector]:
+        inside = self._interior
+        x, y = inside.mouth_down
+        teeth = inside.jaw_px * jaw
+        raised = min(max(float(given[CONTROL_INDEX["tongueUp"]]), 0.0), 1.0)
+        tongue = inside.tongue_jaw_px * jaw - inside.tongue_up_px * raised
+        return {"teeth_lower": (x * teeth, y * teeth), "tongue": (x * tongue, y * tongue)}
+
+    def _eye_shifts(self, given: npt.NDArray[np.float32]) -> dict[str, Vector]:
+        shifts = {}
+        for side, angles in zip(("l", "r"), gaze_angles(given), strict=True):
+            x, y = (self._interior.gaze_px * math.sin(math.radians(a)) for a in angles)
+            shifts[f"iris_{side}"] = (x, y)
+            shifts[f"glint_{side}"] = (GLINT_SHARE * x, GLINT_SHARE * y)
+        return shifts
+
+
+def gaze_angles(weights: npt.NDArray[np.float32]) -> tuple[Vector, Vector]:
+    """Where the eyes look: (aside, down) of the subject's left eye, then of the right, in degrees.
+
+    Positive is to image right and downwards. Both eyes share one direction, the mean of what is
+    said about them, but may converge or part by `MOST_CONVERGENCE_DEG` each.
+
+    Args:
+        weights: Control weights, in `CONTROL_NAMES` order. (54,).
+    """
+
+    def at(name: str) -> float:
+        return min(max(float(weights[CONTROL_INDEX[name]]), 0.0), 1.0)
+
+    left = IN_OUT_DEG * (at("eyeLookOutLeft") - at("eyeLookInLeft"))
+    right = IN_OUT_DEG * (at("eyeLookInRight") - at("eyeLookOutRight"))
+    down = 0.5 * sum(
+        DOWN_DEG * at(f"eyeLookDown{side}") - UP_DEG * at(f"eyeLookUp{side}")
+        for side in ("Left", "Right")
+    )
+    down = _clamp(down, -MOST_UP_DEG, MOST_DOWN_DEG)
+    aside = _clamp(0.5 * (left + right), -MOST_ASIDE_DEG, MOST_ASIDE_DEG)
+    apart = _clamp(0.5 * (left - right), -MOST_CONVERGENCE_DEG, MOST_CONVERGENCE_DEG)
+    return (aside + apart, down), (aside - apart, down)
+
+
+def clamp_pose(head: HeadPose, limit_deg: tuple[float, float, float]) -> HeadPose:
+    """Bring a pose within the avatar's limits; what is not finite becomes 0."""
+    yaw, pitch, roll = (
+        _clamp(value if math.isfinite(value) else 0.0, -limit, limit)
+        for value, limit in zip((head.yaw, head.pitch, head.roll), limit_deg, strict=True)
+    )
+    x, y = (_clamp(v if math.isfinite(v) else 0.0, -1.0, 1.0) for v in (head.x, head.y))
+    return HeadPose(yaw=yaw, pitch=pitch, roll=roll, x=x, y=y)
+
+
+def smoothstep(start: float, end: float, value: float) -> float:
+    """Rise from 0 at `start` to 1 at `end` without a kink."""
+    t = _clamp((value - start) / (end - start), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def _clamp(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
