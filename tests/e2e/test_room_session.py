@@ -477,3 +477,13 @@ async def test_an_unreachable_livekit_is_a_peer_error(
     with pytest.raises(PeerError):
         async with avatar_in(engine, request(livekit_server, fresh_room(), url="ws://127.0.0.1:9")):
             pass
+
+
+async def test_another_agent_is_heard_though_livekit_announces_it_late(
+    livekit_server: LiveKitServer, engine: Engine
+) -> None:
+    async with by_hand(livekit_server, engine, identity="agent-2") as other:
+        await other.stream(0.5)
+        await other.until_finished(1)
+        assert other.finished[0]["playback_position"] == 0.5
+        assert other.errors == []

@@ -8,7 +8,7 @@ import logging
 import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from avatar_worker.clock import Clock, ms
@@ -81,15 +81,9 @@ class RoomSession:
                 listed=frozenset(request.speakers),
             ),
         )
-        limit = ms(int(request.max_duration * 1000)) if request.max_duration else None
-        rules = options.rules
+        limit = ms(round(request.max_duration * 1000)) if request.max_duration else None
         self._presence = Presence(
-            LeaveRules(
-                agent_gone=rules.agent_gone,
-                agent_never_came=rules.agent_never_came,
-                alone=rules.alone,
-                max_duration=limit,
-            ),
+            replace(options.rules, max_duration=limit),
             on_behalf=request.on_behalf,
             now=clock.now(),
         )
@@ -123,6 +117,7 @@ class RoomSession:
                 raise PeerError("LiveKit refused the connection or cannot be reached") from None
             await self._publish(first)
         except BaseException:
+            self._closed.set_result("failed")
             await self._leave()
             raise
         self._watch = asyncio.create_task(self._look_around(), name=f"room-watch {self.id}")

@@ -7,7 +7,8 @@ import contextlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from avatar_worker.audio import Finished
 from avatar_worker.clock import Ticks
@@ -25,6 +26,8 @@ IGNORED_BYTE_TOPICS = ("lk.agent.session",)
 IGNORED_TEXT_TOPICS = ("lk.transcription", "lk.chat")
 QUIET_TIMEOUT = 10.0
 """A stream that says nothing for this long while nothing is left to play has lost its trailer."""
+NEWS_WITHIN = 4.0
+"""LiveKit announces participants without tracks up to 3 s after they may speak."""
 DEFAULT_RATE = 16_000
 DEFAULT_CHANNELS = 1
 
@@ -72,10 +75,35 @@ class SpeechIn:
 
     def _opened(self, reader: rtc.ByteStreamReader, identity: str) -> None:
         refusal = self._policy.refusal(self._speaker(identity))
-        if refusal is not None:
-            _close(reader)
-            self._refuse(identity, refusal)
-            return
+        if refusal is None:
+            self._admit(reader, identity)
+        elif identity and identity not in self._room.remote_participants:
+            self._spawn(self._wait_for_news(reader, identity), "speech-unannounced")
+        else:
+            self._refuse(reader, identity, refusal)
+
+    async def _wait_for_news(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+        """Hold the stream of somebody whose kind is not known yet; the SDK keeps its bytes."""
+        known = asyncio.Event()
+
+        def news(participant: rtc.RemoteParticipant) -> None:
+            if participant.identity == identity:
+                known.set()
+
+        self._room.on("participant_connected", news)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(NEWS_WITHIN):
+                    await known.wait()
+        finally:
+            self._room.off("participant_connected", news)
+        refusal = self._policy.refusal(self._speaker(identity))
+        if refusal is None:
+            self._admit(reader, identity)
+        else:
+            self._refuse(reader, identity, refusal)
+
+    def _admit(self, reader: rtc.ByteStreamReader, identity: str) -> None:
         try:
             rate, channels = _format(reader.info.attributes or {})
             segment_id = self._session.begin(identity, sample_rate=rate, channels=channels)
@@ -87,7 +115,10 @@ class SpeechIn:
             self._tell(identity, str(error))
             return
         self.counts["streams"] += 1
-        task = asyncio.create_task(self._read(reader, segment_id), name="speech-stream")
+        self._spawn(self._read(reader, segment_id), "speech-stream")
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -120,7 +151,8 @@ class SpeechIn:
             self._session.end(segment_id)
             _close(reader)
 
-    def _refuse(self, identity: str, refusal: str) -> None:
+    def _refuse(self, reader: rtc.ByteStreamReader, identity: str, refusal: str) -> None:
+        _close(reader)
         self.counts["streams_refused"] += 1
         if identity not in self._warned:
             self._warned.add(identity)
@@ -133,9 +165,7 @@ class SpeechIn:
 
     def _tell(self, identity: str, message: str) -> None:
         payload = json.dumps({"code": "SPEECH_REFUSED", "error": message})
-        task = asyncio.create_task(self._send(identity, payload), name="speech-refusal")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._spawn(self._send(identity, payload), "speech-refusal")
 
     async def _send(self, identity: str, payload: str) -> None:
         try:
