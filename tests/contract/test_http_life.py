@@ -420,3 +420,4 @@ async def test_a_body_that_does_not_come_is_408(monkeypatch: pytest.MonkeyPatch)
         async with asyncio.timeout(3):
             assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
         writer.close()
+        await writer.wait_closed()

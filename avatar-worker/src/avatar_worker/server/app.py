@@ -33,6 +33,7 @@ from .worker import Worker
 OK: Final = 0
 DEVICE_LOST: Final = 70
 HEADER_TIMEOUT: Final = 5.0  # seconds for a request line and its headers
+LINGER: Final = 1.0  # seconds for the rest of a body that nobody will read
 LAG_PERIOD: Final = 0.5  # seconds between two looks at the event loop
 CLOSE_TIMEOUT: Final = 10.0  # seconds that ending all sessions may take
 OPEN_LIMIT: Final = 1_000_000  # calls a minute where no key is configured: loopback only
@@ -156,7 +157,7 @@ async def serve(
 
 @asynccontextmanager
 async def _listening(app: web.Application, settings: Settings) -> AsyncIterator[tuple[str, int]]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, lingering_time=LINGER)
     await runner.setup()
     assert runner.server is not None
     try:
