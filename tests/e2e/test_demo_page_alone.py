@@ -140,17 +140,27 @@ async def test_a_room_that_cannot_be_opened_is_said_in_a_sentence(
         )
 
 
-async def test_leaving_the_page_leaves_the_room_within_seconds(
+async def test_an_avatar_that_never_comes_is_said_in_a_sentence(
+    livekit_server: LiveKitServer, browser: Browser
+) -> None:
+    async with served(livekit_server) as url:
+        page = await browser.new_page()
+        await page.clock.install()
+        await page.goto(url)
+        status = page.get_by_role("status")
+        await expect(status).to_have_text("Getting ready …", timeout=15_000)
+        await page.clock.fast_forward(21_000)
+        await expect(status).to_contain_text("No avatar has come.")
+
+
+async def test_leaving_the_page_closes_the_room_at_once(
     livekit_server: LiveKitServer, browser: Browser
 ) -> None:
     async with served(livekit_server) as url:
         page, room, _ = await open_page(browser, url)
         async with stand_in(livekit_server, room) as agent:
             await expect(page.get_by_label("Your message")).to_be_enabled(timeout=15_000)
-            left = asyncio.Event()
-            agent.agent.on(
-                "participant_disconnected",
-                lambda who: left.set() if who.identity.startswith("viewer-") else None,
-            )
+            closed = asyncio.Event()
+            agent.agent.on("disconnected", lambda reason: closed.set())
             await page.goto("about:blank")
-            await asyncio.wait_for(left.wait(), 15)
+            await asyncio.wait_for(closed.wait(), 3)

@@ -174,6 +174,24 @@ async def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(
     assert "SameSite=Strict" in cookie
 
 
+async def test_the_ticket_of_a_room_closes_it_and_no_other_text_does(
+    livekit_server: LiveKitServer,
+) -> None:
+    async with page(livekit_server) as client, admin(livekit_server) as livekit:
+        headers = {CSRF_HEADER: await csrf(client)}
+        (_, one), (_, other) = await ask(client, headers), await ask(client, headers)
+        room, _, signature = one["leave"].partition(" ")
+        assert room == one["room"]
+        for wrong in (b"", room.encode(), f"{other['room']} {signature}".encode(), b"\xff \xfe"):
+            assert (await client.post("/demo/leave", data=wrong)).status == 403
+        assert (await client.post("/demo/leave", data=b"x" * 10_000)).status == 413
+        client.session.cookie_jar.clear()  # a page that is being left sends a ticket and no more
+        assert (await client.post("/demo/leave", data=one["leave"])).status == 204
+        wanted = api.ListRoomsRequest(names=[one["room"], other["room"]])
+        listed = await livekit.room.list_rooms(wanted)
+    assert [room.name for room in listed.rooms] == [other["room"]]
+
+
 async def test_rooms_are_limited_by_the_minute(livekit_server: LiveKitServer) -> None:
     now = [1000.0]
     async with page(livekit_server, clock=lambda: now[0]) as client:

@@ -28,6 +28,7 @@ COOKIE = "avatar_demo"
 CSRF_HEADER = "X-CSRF-Token"
 TOKEN_LIFE = timedelta(hours=1)
 ROOMS_PER_MINUTE = 30
+MAX_TICKET = 200  # bytes
 
 FILES = {
     "app.js": "text/javascript",
@@ -51,11 +52,12 @@ class DemoPage:
     """Seconds, for the limit on rooms."""
 
     def __call__(self, app: web.Application) -> None:
-        """Add `GET /`, `GET /demo/<file>` and `POST /demo/token`."""
+        """Add `GET /`, `GET /demo/<file>`, `POST /demo/token` and `POST /demo/leave`."""
         door = _Door(self)
         app.router.add_get("/", door.index)
         app.router.add_get("/demo/{file:.+}", door.file)
         app.router.add_post("/demo/token", door.token)
+        app.router.add_post("/demo/leave", door.leave)
 
 
 def content_security_policy(livekit_url: str) -> str:
@@ -122,17 +124,42 @@ class _Door:
             await self._dispatch(room)
         except (api.TwirpError, ClientError, TimeoutError):
             return _refuse(502, "The LiveKit server does not answer.")
-        answer = {"url": self._options.livekit_url, "token": self._viewer_token(room), "room": room}
+        answer = {
+            "url": self._options.livekit_url,
+            "token": self._viewer_token(room),
+            "room": room,
+            "leave": f"{room} {self._sign(f'leave {room}')}",
+        }
         return web.json_response(answer, headers={"Cache-Control": "no-store"})
 
+    async def leave(self, request: web.Request) -> web.Response:
+        """Close the room whose ticket is the body.
+
+        A browser that leaves a page can post a few bytes, and little else: without this the room
+        would learn of it only from a connection that has gone silent.
+        """
+        self._check_host(request)
+        if (request.content_length or 0) > MAX_TICKET:
+            return _refuse(413, "That is no ticket.")
+        room, _, shown = (await request.content.read(MAX_TICKET)).decode("latin-1").partition(" ")
+        if not hmac.compare_digest(shown.encode(), self._sign(f"leave {room}").encode()):
+            return _refuse(403, "That is no ticket.")
+        try:
+            async with self._livekit() as livekit:
+                await livekit.room.delete_room(api.DeleteRoomRequest(room=room))
+        except (api.TwirpError, ClientError, TimeoutError):
+            return _refuse(502, "The LiveKit server does not answer.")
+        return web.Response(status=204)
+
     async def _dispatch(self, room: str) -> None:
-        options = self._options
-        async with api.LiveKitAPI(
-            options.livekit_url, options.api_key, options.api_secret
-        ) as livekit:
+        async with self._livekit() as livekit:
             await livekit.agent_dispatch.create_dispatch(
-                api.CreateAgentDispatchRequest(agent_name=options.agent_name, room=room)
+                api.CreateAgentDispatchRequest(agent_name=self._options.agent_name, room=room)
             )
+
+    def _livekit(self) -> api.LiveKitAPI:
+        options = self._options
+        return api.LiveKitAPI(options.livekit_url, options.api_key, options.api_secret)
 
     def _viewer_token(self, room: str) -> str:
         grants = api.VideoGrants(
@@ -151,7 +178,10 @@ class _Door:
         return 0.0
 
     def _csrf(self, visitor: str) -> str:
-        return hmac.new(self._key, visitor.encode(), hashlib.sha256).hexdigest()
+        return self._sign(f"csrf {visitor}")
+
+    def _sign(self, text: str) -> str:
+        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
 
     def _check_host(self, request: web.Request) -> None:
         host = urlsplit(f"//{request.host}").hostname

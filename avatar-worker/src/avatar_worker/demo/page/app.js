@@ -8,6 +8,7 @@
   const AGENT_STATE = "lk.agent.state";
   const ON_BEHALF = "lk.publish_on_behalf";
   const MAX_LINES = 200;
+  const PATIENCE_MS = 20_000;
 
   const SENTENCES = {
     connecting: "Connecting …",
@@ -152,11 +153,16 @@
     });
 
     try {
-      const { url, token } = await openRoom();
+      const { url, token, leave } = await openRoom();
+      window.addEventListener("pagehide", () => navigator.sendBeacon("/demo/leave", leave));
       await room.connect(url, token);
       showStatus("initializing");
       refresh();
       element("sound").hidden = room.canPlaybackAudio;
+      setTimeout(() => {
+        if (stage.classList.contains("live")) return;
+        showStatus("error", "No avatar has come. Look at the worker's and the agent's output.");
+      }, PATIENCE_MS);
     } catch (error) {
       showStatus("error", `${error.message} Reload the page to try again.`);
     }
