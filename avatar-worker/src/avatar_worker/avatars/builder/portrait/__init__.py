@@ -1,0 +1,1 @@
+"""From one photo to the rig, the textures and the whole portrait avatar."""

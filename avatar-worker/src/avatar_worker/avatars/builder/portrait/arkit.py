@@ -1,0 +1,66 @@
+"""From the controls that a voice or a camera gives to the weights of the rig's shapes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_worker.frames import CONTROL_INDEX, CONTROL_NAMES
+
+from .measures import Measures
+from .shapes import SHAPES
+
+BOTH: Final = ("Left", "Right")
+
+MOUTH_GAINS: Final[dict[str, dict[str, float]]] = {
+    "jawOpen": {"jawOpen": 0.5},
+    "mouthFunnel": {"funnel": 1.25},
+    "mouthPucker": {"pucker": 1.15},
+    "mouthRollLower": {"lowerIn": 0.8},
+    "mouthRollUpper": {"rollUpper": 0.8},
+    "mouthShrugLower": {"press": 0.3},
+    "mouthShrugUpper": {"upperUp": 0.2},
+    "cheekPuff": {"cheekPuff": 1.0},
+    **{f"mouthStretch{side}": {"stretch": 0.625} for side in BOTH},
+    **{f"mouthDimple{side}": {"stretch": 0.2} for side in BOTH},
+    **{f"mouthPress{side}": {"press": 0.85} for side in BOTH},
+    **{f"mouthLowerDown{side}": {"lowerDown": 0.65} for side in BOTH},
+    **{f"mouthUpperUp{side}": {"upperUp": 0.75} for side in BOTH},
+    **{f"noseSneer{side}": {"upperUp": 0.15} for side in BOTH},
+    **{f"mouthSmile{side}": {f"smile{side[0]}": 0.4} for side in BOTH},
+    **{f"mouthFrown{side}": {f"frown{side[0]}": 1.0} for side in BOTH},
+    **{f"mouth{side}": {f"mouth{side[0]}": 1.0} for side in BOTH},
+    **{f"jaw{side}": {f"mouth{side[0]}": 0.5} for side in BOTH},
+}
+"""Gains that are scaled by the width of the mouth: the shapes grow with the eyes' distance."""
+
+FACE_GAINS: Final[dict[str, dict[str, float]]] = {
+    "browInnerUp": {"browInnerUp": 1.0},
+    "breath": {"breath": 1.0},
+    **{f"browOuterUp{side}": {f"browUp{side[0]}": 1.0} for side in BOTH},
+    **{f"browDown{side}": {f"browDown{side[0]}": 1.0} for side in BOTH},
+    **{f"eyeSquint{side}": {f"squint{side[0]}": 1.0} for side in BOTH},
+    **{f"cheekSquint{side}": {f"squint{side[0]}": 0.4} for side in BOTH},
+    **{f"eyeWide{side}": {f"eyeWide{side[0]}": 1.0} for side in BOTH},
+    **{f"eyeBlink{side}": {f"blink{side[0]}": 1.0} for side in BOTH},
+    # The upper lid rides on the eyeball: it follows a look up or down.
+    **{f"eyeLookDown{side}": {f"blink{side[0]}": 0.35} for side in BOTH},
+    **{f"eyeLookUp{side}": {f"eyeWide{side[0]}": 0.7} for side in BOTH},
+}
+
+
+def amplitude(m: Measures) -> float:
+    """How large mouth shapes are on this mouth; 1 where it is .8 of the eyes' distance wide."""
+    return float(np.clip(m.mouth.half_width / (0.40 * m.u), 0.75, 1.15))
+
+
+def arkit_to_shape(m: Measures) -> npt.NDArray[np.float32]:
+    """Return the matrix that turns controls into shape weights. float32, (54, K)."""
+    matrix = np.zeros((len(CONTROL_NAMES), len(SHAPES)), np.float32)
+    for gains, factor in ((MOUTH_GAINS, amplitude(m)), (FACE_GAINS, 1.0)):
+        for control, shapes in gains.items():
+            for shape, gain in shapes.items():
+                matrix[CONTROL_INDEX[control], SHAPES.index(shape)] = gain * factor
+    return matrix

@@ -1,0 +1,181 @@
+"""Build a portrait avatar from one photo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_worker.avatars.avatar import Avatar, Canvas, Layer, Rig, Slit, Subject
+from avatar_worker.avatars.builder.crop import crop_to_canvas
+from avatar_worker.avatars.builder.landmarks import find_faces
+from avatar_worker.avatars.builder.matte import person_matte
+from avatar_worker.avatars.builder.quality import check_crop, check_photo, choose_face
+
+from .arkit import arkit_to_shape
+from .depth import Depth, estimate_depth
+from .eyeball import eye_layers
+from .interior import interior_numbers, mouth_layers
+from .measures import EYES, Measures, measure
+from .mesh import build_meshes
+from .shapes import SHAPES
+from .slit import Array, Opening
+from .textures import masks, plate, skin
+
+POSE_LIMIT_DEG: Final = (10.0, 8.0, 6.0)
+MOUTH_INNER: Final = ("cavity", "tongue", "teeth_lower", "teeth_upper")
+SEAM_POINTS: Final = 21
+
+IDLE: Final[dict[str, Any]] = {
+    "style": "calm",
+    "seed": 7,
+    "blink_per_min": 17.0,
+    "breath_per_min": 14.0,
+    "sway_deg": {"yaw": 1.2, "pitch": 0.8, "roll": 0.6},
+}
+DISCLOSURE: Final[dict[str, Any]] = {
+    "label": {"en": "AI-generated avatar", "de": "KI-generierter Avatar"},
+    "show": "start",
+}
+
+
+def build_portrait(
+    rgb: npt.NDArray[np.uint8],
+    *,
+    avatar_id: str,
+    name: str,
+    consent: Mapping[str, Any],
+    licence: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    canvas: tuple[int, int] = (512, 640),
+    fps: int = 25,
+    created: str | None = None,
+    progress: Callable[[str, float], None] | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Avatar:
+    """Make an avatar that the writer accepts.
+
+    Args:
+        rgb: The photo: one person who looks at the camera. uint8, (h, w, 3).
+        avatar_id: The id it will be served under.
+        name: Shown to people.
+        consent: The manifest's block: who is shown.
+        licence: The manifest's block: who may do what.
+        provenance: The manifest's block: where the picture came from.
+        canvas: Width and height of the picture, pixels, even.
+        fps: Frames per second.
+        created: UTC, `2026-11-22T10:00:00Z`; now by default. Given, the same photo makes the
+            same file.
+        progress: Told what is being done, and which share of the work is done before it.
+        warn: Told, in a sentence, what will look worse than it could.
+
+    Raises:
+        AvatarRefusedError: If the photo cannot make an avatar; the sentence says what to change.
+    """
+    tell = progress or (lambda step, share: None)
+    complain = warn or (lambda sentence: None)
+    size = Canvas(canvas[0], canvas[1], fps, "bt601", "limited")
+    tell("find the face", 0.0)
+    face = choose_face(find_faces(rgb))
+    for sentence in check_photo(rgb, face):
+        complain(sentence)
+    tell("crop", 0.15)
+    portrait = crop_to_canvas(rgb, face, size)
+    for sentence in check_crop(portrait):
+        complain(sentence)
+    face = choose_face(find_faces(portrait.rgb))
+    tell("cut the person out", 0.25)
+    alpha, foreground = person_matte(portrait.rgb, face.landmarks)
+    tell("build the rig", 0.75)
+    m = measure(face.landmarks.astype(np.float64), size.width, size.height)
+    depth = estimate_depth(m, alpha)
+    rig = Rig(
+        shapes=SHAPES,
+        arkit_to_shape=arkit_to_shape(m),
+        landmarks=face.landmarks.astype(np.float32),
+        meshes=build_meshes(m, depth, size.width, size.height),
+        slits=_slits(m),
+    )
+    tell("paint the layers", 0.85)
+    layers = _layers(portrait.rgb, alpha, foreground, m, size)
+    tell("done", 1.0)
+    return Avatar(
+        id=avatar_id,
+        content_id="",
+        manifest={
+            "name": name,
+            "created": created or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "idle": IDLE,
+            "licence": dict(licence),
+            "consent": dict(consent),
+            "provenance": dict(provenance),
+            "disclosure": DISCLOSURE,
+            "ext": {},
+            "rig": {"interior": interior_numbers(m)},
+        },
+        canvas=size,
+        subject=_subject(m, depth),
+        rig=rig,
+        layers={layer.role: layer for layer in layers},
+    )
+
+
+def _layers(
+    rgb: npt.NDArray[np.uint8],
+    alpha: npt.NDArray[np.float32],
+    foreground: npt.NDArray[np.uint8],
+    m: Measures,
+    canvas: Canvas,
+) -> list[Layer]:
+    layers = [
+        plate(rgb, alpha, m.u),
+        skin(rgb, alpha, foreground, m),
+        *masks(m, canvas.width, canvas.height),
+        *mouth_layers(rgb, m),
+    ]
+    for side in EYES:
+        layers += eye_layers(rgb, m, side)
+    return layers
+
+
+def _subject(m: Measures, depth: Depth) -> Subject:
+    return Subject(
+        iod_px=m.u,
+        mouth_width_px=2 * m.mouth.half_width,
+        neck_pivot_px=depth.pivot,
+        focal_px=depth.focal_px,
+        pose_limit_deg=POSE_LIMIT_DEG,
+    )
+
+
+def _slits(m: Measures) -> tuple[Slit, ...]:
+    s = np.linspace(-1, 1, SEAM_POINTS)
+    mouth = _slit("mouth", "mouth", m.mouth, m.seam(s), MOUTH_INNER)
+    lids = tuple(
+        # A blink ends near the lower lid.
+        _slit(
+            f"lid_{side}",
+            f"eye_{side}",
+            m.eyes[side],
+            m.eyes[side].upper(s) * 0.08 + m.eyes[side].lower(s) * 0.92,
+            (f"eye_{side}", f"iris_{side}", f"glint_{side}"),
+        )
+        for side in EYES
+    )
+    return (mouth, *lids)
+
+
+def _slit(name: str, mesh: str, opening: Opening, seam: Array, inner: tuple[str, ...]) -> Slit:
+    s = np.linspace(-1, 1, SEAM_POINTS)
+    upper = opening.canvas(s, opening.upper(s))
+    lower = opening.canvas(s, opening.lower(s))
+    return Slit(
+        name=name,
+        mesh=mesh,
+        contour=np.concatenate([upper, lower[-2:0:-1]]).astype(np.float32),
+        seam=opening.canvas(s, seam).astype(np.float32),
+        inner=inner,
+    )

@@ -1,0 +1,88 @@
+"""How lids and brows move: displacement fields for the upper and the lower skin of each eye."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from .measures import EYES, Measures
+from .mouth_shapes import Pair
+from .slit import Array, Opening, bell, smoothstep
+
+UPPER_SHARE: Final = 0.92
+"""Of a blink's way; the lower lid comes up by the rest."""
+
+INNER: Final = {"l": -1.0, "r": 1.0}
+"""Where an eye's corner at the nose lies in its `s`."""
+
+
+def eye_fields(m: Measures, xy: Array) -> dict[str, Pair]:
+    """Return every shape of lids and brows at canvas points (n, 2)."""
+    fields: dict[str, Pair] = {}
+    inner = np.zeros_like(xy)
+    for side in EYES:
+        eye, mark = m.eyes[side], side.upper()
+        s, t = eye.local(xy)
+        above = t - eye.upper(s)
+        opening = np.maximum(eye.lower(s) - eye.upper(s), 0)
+        fields |= _lid_shapes(m, side, xy)
+        # Lids stay where they are while the brow moves.
+        off_lid = smoothstep(0, 0.20 * m.u, -above)
+        brow = m.brow_px[side]
+        whole = np.exp(-((s / 1.5) ** 4)) * bell(t - brow, 0.36 * m.u) * off_lid
+        end = np.exp(-(((s - INNER[side]) / 1.1) ** 2)) * bell(t - brow, 0.30 * m.u) * off_lid
+        zero = np.zeros_like(opening)
+        up = eye.vector(zero, -0.10 * m.u * whole)
+        towards_nose = INNER[side] * 0.035 * m.u * end
+        down = eye.vector(towards_nose, 0.045 * m.u * whole + 0.05 * m.u * end)
+        fields[f"browUp{mark}"] = (up, up)
+        fields[f"browDown{mark}"] = (down, down)
+        inner = inner + eye.vector(zero, -0.085 * m.u * end)
+    fields["browInnerUp"] = (inner, inner)
+    return fields
+
+
+def _lid_shapes(m: Measures, side: str, xy: Array) -> dict[str, Pair]:
+    eye, u, mark = m.eyes[side], m.u, side.upper()
+    s, t = eye.local(xy)
+    opening = np.maximum(eye.lower(s) - eye.upper(s), 0)
+    middle = np.clip(1 - s * s, 0, None)
+    upper = _upper_lid(m, eye, m.brow_px[side], s, t)
+    lower = _lower_lid(m, eye, s, t)
+    zero = np.zeros_like(s)
+
+    def lids(down_upper: Array, down_lower: Array) -> Pair:
+        return eye.vector(zero, down_upper * upper), eye.vector(zero, down_lower * lower)
+
+    return {
+        f"blink{mark}": lids(
+            UPPER_SHARE * opening + 0.010 * u * middle, -(1 - UPPER_SHARE) * opening
+        ),
+        f"squint{mark}": lids(0.025 * u * middle, -0.035 * u * middle),
+        f"eyeWide{mark}": lids(-0.035 * u * middle, 0.006 * u * middle),
+    }
+
+
+def _upper_lid(m: Measures, eye: Opening, brow: float, s: Array, t: Array) -> Array:
+    """1 at the upper lid's edge; ends well below the brow, which a blink must not drag along."""
+    u = m.u
+    to_brow = abs(brow - float(eye.upper(np.zeros(1))[0]))
+    reach = float(np.clip(0.62 * to_brow, 0.055 * u, 0.16 * u))
+    t = t - eye.upper(s)
+    opening = eye.lower(s) - eye.upper(s)
+    above = 1 - np.clip((-t - 0.035 * u) / reach, 0, 1) ** 1.15
+    below = 1 - smoothstep(0, 0.32 * u, t - opening)
+    return np.where(t > 0, below, above) * _beside(s)
+
+
+def _lower_lid(m: Measures, eye: Opening, s: Array, t: Array) -> Array:
+    """1 at the lower lid's edge; ends on the cheek and, on the far side, below the brow."""
+    t = t - eye.lower(s)
+    below = 1 - smoothstep(0, 0.22 * m.u, t)
+    above = 1 - smoothstep(0.14 * m.u, 0.34 * m.u, -t)
+    return np.where(t < 0, above, below) * _beside(s)
+
+
+def _beside(s: Array) -> Array:
+    return np.asarray(np.exp(-((np.maximum(np.abs(s) - 0.9, 0) / 0.35) ** 2)))
