@@ -87,6 +87,12 @@ def test_a_licence_has_to_say_what_it_is(tiny: bytes, spdx: str, url: str) -> No
     assert refusal(content, Policy()).code == "E_LICENCE"
 
 
+def test_an_own_licence_that_lets_nobody_pass_it_on_needs_no_address(tiny: bytes) -> None:
+    change = {"spdx": "LicenseRef-Private", "url": "", "redistribution": False}
+    content = with_manifest(tiny, lambda m: m["licence"].update(change))
+    assert read_avatar(content, avatar_id="tiny")
+
+
 def test_an_own_licence_with_an_address_is_accepted(tiny: bytes) -> None:
     content = with_manifest(tiny, lambda m: m["licence"].update(spdx="LicenseRef-Studio"))
     assert read_avatar(content, avatar_id="tiny")

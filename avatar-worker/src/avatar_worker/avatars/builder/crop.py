@@ -60,7 +60,8 @@ class CroppedPortrait:
     def to_canvas(self, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Map photo points to the canvas. float32, (n, 2) or (n, 3) with z in pixels."""
         moved = points * np.float32(self.scale)
-        moved[:, :2] += np.asarray(self.shift, np.float32)
+        # Scale and shift are about pixel edges, points about pixel centres.
+        moved[:, :2] += np.asarray(self.shift, np.float32) + 0.5 * self.scale - 0.5
         return moved.astype(np.float32)
 
 

@@ -60,7 +60,7 @@ _BLENDSHAPE_POINTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One face in a picture. Pixels of that picture; y points down.
+    """One face in a picture. Pixels of that picture, integers at pixel centres; y points down.
 
     Attributes:
         landmarks: x, y in pixels, z in the same unit and away from the camera. float32, (478, 3).
@@ -108,7 +108,7 @@ class _Square:
         scale = LANDMARK_SIDE / self.side
         cos, sin = scale * math.cos(self.roll), scale * math.sin(self.roll)
         turn = np.array([[cos, sin], [-sin, cos]])
-        shift = LANDMARK_SIDE / 2 - turn @ np.array([self.x, self.y])
+        shift = (LANDMARK_SIDE - 1) / 2 - turn @ np.array([self.x, self.y])
         return np.column_stack([turn, shift])
 
 
@@ -191,7 +191,8 @@ def _landmarks(nets: _Nets, rgb: npt.NDArray[np.uint8], square: _Square) -> tupl
     logit = next(float(out.item()) for out in outputs if out.shape == (1, 1, 1, 1))
     back = cv2.invertAffineTransform(to_net)
     points = np.empty((478, 3), np.float32)
-    points[:, :2] = flat[:, :2] @ back[:, :2].T + back[:, 2]
+    # The net counts from the patch's edge, OpenCV from its first pixel's centre.
+    points[:, :2] = (flat[:, :2] - 0.5) @ back[:, :2].T + back[:, 2]
     points[:, 2] = flat[:, 2] * (square.side / LANDMARK_SIDE)
     return points, float(sigmoid(np.float32(logit)))
 

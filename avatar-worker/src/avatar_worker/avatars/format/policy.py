@@ -35,7 +35,8 @@ class Policy:
         scope: The use that a real person's consent has to cover.
         today: The day in UTC on which consent has to be valid; `None` is the day of the check.
         denied: Content ids that may not be used, whatever the file says.
-        accepted_licences: SPDX ids; empty accepts every SPDX id, and LicenseRef with a URL.
+        accepted_licences: SPDX ids; empty accepts every SPDX id; a LicenseRef that
+            allows redistribution needs a URL.
         trusted_keys: Public keys, 32 bytes each. With any, only files they signed are used.
     """
 
@@ -76,8 +77,10 @@ def check_rights(
             fail("E_LICENCE", "V27", "$.licence.spdx", "its licence is not accepted here")
     elif not _SPDX.fullmatch(licence.spdx) or licence.spdx in ("NONE", "NOASSERTION"):
         fail("E_LICENCE", "V27", "$.licence.spdx", "its licence has no SPDX id")
-    elif licence.spdx.startswith("LicenseRef") and not licence.url:
-        fail("E_LICENCE", "V27", "$.licence.url", "its own licence has no URL")
+    elif licence.spdx.startswith("LicenseRef") and licence.redistribution and not licence.url:
+        fail(
+            "E_LICENCE", "V27", "$.licence.url", "its own licence allows passing on, without a URL"
+        )
 
 
 def _check_consent(consent: ConsentPart, policy: Policy) -> None:
