@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_worker.avatars import Avatar
-from avatar_worker.frames import FaceControls, VideoFrame
+from avatar_worker.clock import Ticks
+from avatar_worker.frames import CONTROL_NAMES, FaceControls, HeadPose, VideoFrame
 
 from . import kernels
-from .colour import coefficients
+from .colour import coefficients, pack_i420
 from .planes import Opening, openings_of, planes_of
 from .renderer import RenderSlot
 from .shape_weights import Drive, Driver
@@ -34,10 +35,12 @@ _NO_PLATE: Final = np.zeros((0, 0), np.uint32)
 
 @dataclass(frozen=True, slots=True)
 class _Slit:
-    """A slit, ready to draw: its three sheets, its interior's textures and where they lie."""
+    """A slit, ready to draw: its mesh in three sheets, its interior's textures and their places."""
 
     opening: Opening
     sheets: tuple[Sheet, Sheet, Sheet]
+    tri: npt.NDArray[np.int32]
+    uv: Floats
     parts: npt.NDArray[np.uint32]
     table: npt.NDArray[np.int64]
 
@@ -62,6 +65,7 @@ class _Prepared:
         )
         self.body = next(s for s in self.field.sheets if s.layer == "skin")
         clear = planes.skin[..., 3] == 0
+        self.body_uv = np.array(self.body.mesh.xy, np.float32)
         self.body_tri = _worth_drawing(self.body, clear, [s.sheets[0] for s in self.slits])
 
 
@@ -106,7 +110,11 @@ class CpuRenderer:
         prepared = self._prepared.get(key)
         if prepared is None:
             prepared = self._prepared[key] = _Prepared(avatar)
-        return CpuSlot(avatar, prepared)
+        slot = CpuSlot(avatar, prepared)
+        # Compiles the loops, or reads them from disk, before a session waits for its picture.
+        at_rest = np.zeros(len(CONTROL_NAMES), np.float32)
+        _draw(slot, FaceControls(Ticks(0), at_rest, HeadPose()))
+        return slot
 
     def render(self, jobs: Sequence[tuple[RenderSlot, FaceControls]]) -> list[VideoFrame]:
         """Draw one picture for each job, in order. Each frame owns its bytes.
@@ -133,7 +141,7 @@ def _draw(slot: CpuSlot, controls: FaceControls) -> VideoFrame:
     np.copyto(slot.canvas, ready.plate)
     kernels.draw_triangles(
         ready.body_tri,
-        ready.body.mesh.xy,
+        ready.body_uv,
         ready.field.of(placed, ready.body),
         0,
         0,
@@ -146,7 +154,7 @@ def _draw(slot: CpuSlot, controls: FaceControls) -> VideoFrame:
     for slit in ready.slits:
         _draw_slit(slot, slit, placed, drive)
     data = np.empty(height * width * 3 // 2, np.uint8)
-    kernels.pack_i420(slot.canvas, ready.colour, data)
+    pack_i420(slot.canvas, ready.colour, data)
     return VideoFrame(pts=controls.pts, width=width, height=height, data=data)
 
 
@@ -161,10 +169,9 @@ def _draw_slit(slot: CpuSlot, slit: _Slit, placed: Floats, drive: Drive) -> None
     maps = slot.maps[: 3 * rows * columns * 2].reshape(3, rows, columns, 2)
     maps.fill(kernels.UNSEEN)
     for sheet, target in zip(slit.sheets, maps, strict=True):
-        mesh = sheet.mesh
         at = ready.field.of(placed, sheet)
         kernels.draw_triangles(
-            mesh.tri, mesh.xy, at, left, top, target, _NOTHING, _NO_PLATE, ready.width, ready.height
+            slit.tri, slit.uv, at, left, top, target, _NOTHING, _NO_PLATE, ready.width, ready.height
         )
     table = slit.table.copy()
     for row, part in zip(table, slit.opening.parts, strict=True):
@@ -174,7 +181,9 @@ def _draw_slit(slot: CpuSlot, slit: _Slit, placed: Floats, drive: Drive) -> None
         ready.plate,
         left,
         top,
-        *maps,
+        maps[0],
+        maps[1],
+        maps[2],
         ready.skin,
         ready.mask_upper,
         ready.mask_lower,
@@ -200,6 +209,8 @@ def _slit(opening: Opening, sheets: list[Sheet]) -> _Slit:
     return _Slit(
         opening=opening,
         sheets=(upper, lower, inner),
+        tri=np.array(upper.mesh.tri, np.int32),
+        uv=np.array(upper.mesh.xy, np.float32),
         parts=np.concatenate([*textures, _NOTHING]),
         table=np.array(table, np.int64).reshape(-1, 5),
     )

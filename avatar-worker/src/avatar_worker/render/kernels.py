@@ -1,8 +1,7 @@
-"""Compiled loops of the CPU renderer: triangles to pixels, slits, I420.
+"""Compiled loops of the CPU renderer: triangles to pixels, and slits.
 
 Texture coordinates are 16.16 fixed point, colours packed little-endian RGBA in 32 bits. A texture
-of w x h pixels is stored flat with one repeated column and row, so stride w + 1. Every kernel
-releases the GIL and runs on one thread.
+of w x h pixels is stored flat with its last column and row repeated, so its stride is w + 1.
 """
 
 from __future__ import annotations
@@ -10,11 +9,9 @@ from __future__ import annotations
 from math import ceil, floor
 from typing import Any, Final
 
-import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from .compiling import Array, compiled, inlined
 
 UNSEEN: Final = -(1 << 31)
 """Stands in a map where no triangle lies."""
@@ -22,12 +19,10 @@ UNSEEN: Final = -(1 << 31)
 _EDGE: Final = 1e-4
 _SMALLEST_AREA: Final = 1e-6
 _NEVER: Final = 1e9
-_FLAGS: Final = {"nogil": True, "cache": True, "boundscheck": False, "error_model": "numpy"}
-_FAST: Final = {"contract", "arcp", "nsz"}
 
 
-@numba.njit(inline="always", **_FLAGS)
-def _sample(texture: Array, base: int, w: int, h: int, u: int, v: int) -> int:
+@inlined
+def sample(texture: Array, base: int, w: int, h: int, u: Any, v: Any) -> Any:
     """Bilinear colour at (u, v); beyond the edge the outermost pixel goes on.
 
     Weights are 1/256; red and blue, green and alpha travel two to a word.
@@ -62,9 +57,9 @@ def _sample(texture: Array, base: int, w: int, h: int, u: int, v: int) -> int:
     return ((even >> 8) & 0xFF00FF) | (odd & 0xFF00FF00)
 
 
-@numba.njit(inline="always", **_FLAGS)
-def _mask(texture: Array, w: int, h: int, u: int, v: int) -> int:
-    """Bilinear value of a one-channel texture, as `_sample`."""
+@inlined
+def sample_mask(texture: Array, w: int, h: int, u: Any, v: Any) -> Any:
+    """Bilinear value of a one-channel texture, as `sample`."""
     u = min(max(u + 128, 0), (w - 1) << 16)
     v = min(max(v + 128, 0), (h - 1) << 16)
     fx = (u >> 8) & 255
@@ -75,8 +70,8 @@ def _mask(texture: Array, w: int, h: int, u: int, v: int) -> int:
     return (top * (256 - fy) + bottom * fy + 32768) >> 16
 
 
-@numba.njit(inline="always", **_FLAGS)
-def _mix(back: int, front: int, alpha: int) -> int:
+@inlined
+def mix(back: Any, front: Any, alpha: Any) -> Any:
     """Lay a packed colour over another; alpha 0..255."""
     red = ((front & 255) * alpha + (back & 255) * (255 - alpha) + 127) // 255
     green = (((front >> 8) & 255) * alpha + ((back >> 8) & 255) * (255 - alpha) + 127) // 255
@@ -84,7 +79,7 @@ def _mix(back: int, front: int, alpha: int) -> int:
     return red | (green << 8) | (blue << 16)
 
 
-@numba.njit(fastmath=_FAST, **_FLAGS)
+@compiled
 def draw_triangles(
     tri: Array,
     uv: Array,
@@ -127,7 +122,16 @@ def draw_triangles(
         if bottom < top or max(ax, bx, cx) < 0 or min(ax, bx, cx) > columns - 1:
             continue
         # Every edge bounds the span of a row from the left or from the right: x = p + q y.
-        lp0, lq0, lp1, lq1, rp0, rq0, rp1, rq1 = -_NEVER, 0.0, -_NEVER, 0.0, _NEVER, 0.0, _NEVER, 0.0
+        lp0, lq0, lp1, lq1, rp0, rq0, rp1, rq1 = (
+            -_NEVER,
+            0.0,
+            -_NEVER,
+            0.0,
+            _NEVER,
+            0.0,
+            _NEVER,
+            0.0,
+        )
         for e in range(3):
             if e == 0:
                 sx, sy, ex, ey = ax, ay, bx, by
@@ -163,17 +167,17 @@ def draw_triangles(
                     target[y, x, 0] = u
                     target[y, x, 1] = v
                 else:
-                    colour = _sample(skin, 0, w, h, u, v)
+                    colour = sample(skin, 0, w, h, u, v)
                     alpha = colour >> 24
                     if alpha < 255:
                         back = np.int64(plate[y, x])
-                        colour = _mix(back, colour, alpha)
+                        colour = mix(back, colour, alpha)
                     target[y, x, 0] = colour
                 u += u_step
                 v += v_step
 
 
-@numba.njit(**_FLAGS)
+@compiled
 def draw_slit(
     canvas: Array,
     plate: Array,
@@ -225,22 +229,22 @@ def draw_slit(
             u, v = np.int64(upper[y, x, 0]), np.int64(upper[y, x, 1])
             over = 255
             if u != UNSEEN:
-                over = _mask(mask_upper, w, h, u, v)
+                over = sample_mask(mask_upper, w, h, u, v)
             cover[y, x] = over
             column[x] = shade + over - (cover[y - reach, x] if y >= reach else 255)
             if u == UNSEEN:
                 continue
-            colour = _sample(skin, 0, w, h, u, v)
+            colour = sample(skin, 0, w, h, u, v)
             alpha = colour >> 24
             if over < 255 and lower[y, x, 0] != UNSEEN and inner[y, x, 0] != UNSEEN:
                 u, v = np.int64(lower[y, x, 0]), np.int64(lower[y, x, 1])
-                under = _mask(mask_lower, w, h, u, v)
-                behind = _sample(skin, 0, w, h, u, v)
+                under = sample_mask(mask_lower, w, h, u, v)
+                behind = sample(skin, 0, w, h, u, v)
                 if under < 255:
                     u, v = np.int64(inner[y, x, 0]), np.int64(inner[y, x, 1])
                     inside = np.int64(0)
                     for i in range(table.shape[0]):
-                        front = _sample(
+                        front = sample(
                             parts,
                             table[i, 0],
                             table[i, 1],
@@ -248,46 +252,13 @@ def draw_slit(
                             u - table[i, 3],
                             v - table[i, 4],
                         )
-                        inside = _mix(inside, front, front >> 24)
+                        inside = mix(inside, front, front >> 24)
                     light = 65536 - shadow * shade * 256 // (255 * reach)
                     red = ((inside & 255) * light + 32768) >> 16
                     green = (((inside >> 8) & 255) * light + 32768) >> 16
                     blue = (((inside >> 16) & 255) * light + 32768) >> 16
-                    behind = _mix(red | (green << 8) | (blue << 16), behind, under)
-                colour = _mix(behind, colour, over)
+                    behind = mix(red | (green << 8) | (blue << 16), behind, under)
+                colour = mix(behind, colour, over)
             if alpha < 255:
-                colour = _mix(np.int64(plate[y0 + y, x0 + x]), colour, alpha)
+                colour = mix(np.int64(plate[y0 + y, x0 + x]), colour, alpha)
             canvas[y0 + y, x0 + x] = colour
-
-
-@numba.njit(**_FLAGS)
-def pack_i420(canvas: Array, table: Array, out: Array) -> None:
-    """Convert a packed picture to I420, bit for bit as `colour.rgb_to_i420`.
-
-    Args:
-        canvas: uint32, (H, W), both even.
-        table: From `colour.coefficients`. int32, (3, 4).
-        out: uint8, (H * W * 3 // 2,).
-    """
-    h, w = canvas.shape
-    yr, yg, yb, yo = table[0, 0], table[0, 1], table[0, 2], table[0, 3]
-    luma = out[: h * w].reshape(h, w)
-    for y in range(h):
-        for x in range(w):
-            p = np.int32(canvas[y, x])
-            value = (p & 255) * yr + ((p >> 8) & 255) * yg + ((p >> 16) & 255) * yb + yo
-            luma[y, x] = value >> 16
-    for i in range(1, 3):
-        cr, cg, cb, co = table[i, 0], table[i, 1], table[i, 2], table[i, 3]
-        start = h * w + (i - 1) * (h * w // 4)
-        plane = out[start : start + h * w // 4].reshape(h // 2, w // 2)
-        for y in range(h // 2):
-            for x in range(w // 2):
-                a, b = np.int32(canvas[2 * y, 2 * x]), np.int32(canvas[2 * y, 2 * x + 1])
-                c, d = np.int32(canvas[2 * y + 1, 2 * x]), np.int32(canvas[2 * y + 1, 2 * x + 1])
-                red = (a & 255) + (b & 255) + (c & 255) + (d & 255)
-                green = ((a >> 8) & 255) + ((b >> 8) & 255) + ((c >> 8) & 255) + ((d >> 8) & 255)
-                blue = (
-                    ((a >> 16) & 255) + ((b >> 16) & 255) + ((c >> 16) & 255) + ((d >> 16) & 255)
-                )
-                plane[y, x] = min((red * cr + green * cg + blue * cb + 4 * co) >> 18, 255)

@@ -81,7 +81,9 @@ def planes_of(avatar: Avatar) -> Planes:
         if layer is not None:
             x, y = layer.origin
             left, top = max(x, 0), max(y, 0)
-            part = layer.pixels[top - y :, left - x :][: max(height - top, 0), : max(width - left, 0)]
+            part = layer.pixels[top - y :, left - x :][
+                : max(height - top, 0), : max(width - left, 0)
+            ]
             whole[top : top + part.shape[0], left : left + part.shape[1]] = part
         return whole
 

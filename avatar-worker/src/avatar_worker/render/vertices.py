@@ -87,8 +87,8 @@ class VertexField:
         """
         flat = self._rest.copy()
         for k in np.flatnonzero(weights):
-            low, high = self._spans[k]
-            flat[low:high] += weights[k] * self._delta[k, low:high]
+            start, stop = self._spans[k]
+            flat[start:stop] += weights[k] * self._delta[k, start:stop]
         placed = flat.reshape(-1, 2)
         self._turn(placed, head)
         np.clip(placed, -FARTHEST, FARTHEST, out=placed)

@@ -1,0 +1,31 @@
+"""How loops are compiled.
+
+What a loop inlines lies in its own file: the cache on disk notices changes of that file only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compile a loop that releases the GIL, on first use, kept on disk for the next process.
+
+    Numbers may be reordered, but not assumed finite: bounds depend on comparisons with NaN.
+    """
+    jit = numba.njit(
+        nogil=True, cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"}
+    )
+    return cast(F, jit(function))
+
+
+def inlined(function: F) -> F:
+    """Compile a step into each loop that calls it."""
+    return cast(F, numba.njit(inline="always", error_model="numpy")(function))
