@@ -84,6 +84,16 @@ class SlitPart(_Part):
     inner: Annotated[list[Name], Field(max_length=16)]
 
 
+class InteriorPart(_Part):
+    """How far the parts seen through the slits travel, canvas pixels at weight 1."""
+
+    mouth_down: Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
+    jaw_px: Coordinate
+    tongue_jaw_px: Coordinate
+    tongue_up_px: Coordinate
+    gaze_px: Coordinate
+
+
 class RigPart(_Part):
     """Geometry."""
 
@@ -91,6 +101,7 @@ class RigPart(_Part):
     shapes: Annotated[list[Name], Field(min_length=1, max_length=256)]
     meshes: Annotated[list[MeshPart], Field(min_length=1, max_length=16)]
     slits: Annotated[list[SlitPart], Field(max_length=16)]
+    interior: InteriorPart | None = None
 
 
 class LayerPart(_Part):

@@ -52,7 +52,7 @@ def write_avatar(
 
     Args:
         avatar: Its manifest brings `name`, `created`, `idle`, `licence`, `consent`, `provenance`,
-            `disclosure`, `ext` and, if wanted, `uses`, `requires` and `controls.gain`; the rest
+            `disclosure`, `ext` and, if wanted, `uses`, `requires`, `controls.gain` and `rig.interior`; the rest
             of the manifest follows from the other fields.
         path: Where to; the folder exists.
         preview: A small picture, uint8 (h, w, 3); `None` lays the skin over the plate.
@@ -213,7 +213,9 @@ def _manifest(
 
 
 def _rig_part(avatar: Avatar) -> dict[str, Any]:
+    interior = avatar.manifest.get("rig", {}).get("interior")
     return {
+        **({} if interior is None else {"interior": dict(interior)}),
         "tensors": RIG,
         "shapes": list(avatar.rig.shapes),
         "meshes": [

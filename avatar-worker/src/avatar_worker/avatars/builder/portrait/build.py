@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,6 +15,7 @@ from avatar_worker.avatars.builder.crop import crop_to_canvas
 from avatar_worker.avatars.builder.landmarks import find_faces
 from avatar_worker.avatars.builder.matte import person_matte
 from avatar_worker.avatars.builder.quality import check_crop, check_photo, choose_face
+from avatar_worker.version import __version__
 
 from .arkit import arkit_to_shape
 from .depth import Depth, estimate_depth
@@ -36,6 +38,16 @@ IDLE: Final[dict[str, Any]] = {
     "breath_per_min": 14.0,
     "sway_deg": {"yaw": 1.2, "pitch": 0.8, "roll": 0.6},
 }
+PRIVATE: Final[dict[str, Any]] = {
+    "spdx": "LicenseRef-Private",
+    "url": "",
+    "authors": [],
+    "credit": "unnecessary",
+    "commercial_use": False,
+    "redistribution": False,
+    "modification": "denied",
+    "deny": ["impersonation", "political", "sexual", "violent"],
+}
 DISCLOSURE: Final[dict[str, Any]] = {
     "label": {"en": "AI-generated avatar", "de": "KI-generierter Avatar"},
     "show": "start",
@@ -48,8 +60,9 @@ def build_portrait(
     avatar_id: str,
     name: str,
     consent: Mapping[str, Any],
-    licence: Mapping[str, Any],
-    provenance: Mapping[str, Any],
+    licence: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    source_type: str = "digitalCapture",
     canvas: tuple[int, int] = (512, 640),
     fps: int = 25,
     created: str | None = None,
@@ -63,8 +76,9 @@ def build_portrait(
         avatar_id: The id it will be served under.
         name: Shown to people.
         consent: The manifest's block: who is shown.
-        licence: The manifest's block: who may do what.
-        provenance: The manifest's block: where the picture came from.
+        licence: The manifest's block: who may do what; by default nobody but the operator.
+        provenance: The manifest's block; by default it names this tool and the photo's pixels.
+        source_type: How the photo came about, for the default provenance: an IPTC NewsCode.
         canvas: Width and height of the picture, pixels, even.
         fps: Frames per second.
         created: UTC, `2026-11-22T10:00:00Z`; now by default. Given, the same photo makes the
@@ -109,9 +123,9 @@ def build_portrait(
             "name": name,
             "created": created or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "idle": IDLE,
-            "licence": dict(licence),
+            "licence": dict(PRIVATE if licence is None else licence),
             "consent": dict(consent),
-            "provenance": dict(provenance),
+            "provenance": dict(provenance or _provenance(rgb, source_type)),
             "disclosure": DISCLOSURE,
             "ext": {},
             "rig": {"interior": interior_numbers(m)},
@@ -121,6 +135,18 @@ def build_portrait(
         rig=rig,
         layers={layer.role: layer for layer in layers},
     )
+
+
+def _provenance(rgb: npt.NDArray[np.uint8], source_type: str) -> dict[str, Any]:
+    height, width = rgb.shape[:2]
+    pixels = hashlib.sha256(np.ascontiguousarray(rgb).tobytes()).hexdigest()
+    kind = "render" if source_type == "algorithmicMedia" else "photo"
+    return {
+        "tool": {"name": "avatar-worker", "version": __version__},
+        "digital_source_type": source_type,
+        "ai_edits": ["matting", "inpainting"],
+        "sources": [{"kind": kind, "sha256": pixels, "size": [width, height]}],
+    }
 
 
 def _layers(

@@ -38,7 +38,7 @@ class Depth:
 
     def at(self, xy: Array) -> Array:
         """Depth at canvas points (n, 2). (n,)."""
-        rows_columns = np.moveaxis(xy[..., ::-1] / CELL - 0.5, -1, 0)
+        rows_columns = np.moveaxis((xy[..., ::-1] + 0.5) / CELL - 0.5, -1, 0)
         return np.asarray(map_coordinates(self.z, rows_columns, order=1, mode="nearest"))
 
     def pose_weight(self, xy: Array) -> Array:

@@ -68,7 +68,7 @@ def _window(rgb: npt.NDArray[np.uint8], m: Measures, side: str) -> _Window:
     right = int(np.clip(eye.centre[0] + reach, left + 2, width))
     bottom = int(np.clip(eye.centre[1] + 0.26 * m.u, top + 2, height))
     y, x = np.mgrid[top:bottom, left:right]
-    xy = np.stack([x + 0.5, y + 0.5], -1)
+    xy = np.stack([x, y], -1) * 1.0
     s, t = eye.local(xy)
     edge = 0.014 * m.u  # lashes and the lid's wet rim
     inside = (np.abs(s) < 0.97) & (t > eye.upper(s) + 1.6 * edge) & (t < eye.lower(s) - edge)
@@ -114,9 +114,7 @@ def _iris(window: _Window) -> tuple[Floats, Array, npt.NDArray[np.uint8]]:
     else:
         index = np.arange(rings)
         for channel in range(3):
-            profile[:, channel] = np.interp(
-                index, index[known > 0], profile[known > 0, channel]
-            )
+            profile[:, channel] = np.interp(index, index[known > 0], profile[known > 0, channel])
     radius_in_rings = distance / (1.1 * window.radius) * rings - 0.5
     typical = np.stack(
         [np.interp(radius_in_rings, np.arange(rings), profile[:, c]) for c in range(3)], -1

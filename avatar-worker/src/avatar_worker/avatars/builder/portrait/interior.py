@@ -81,7 +81,7 @@ class _Sheet:
         self.size = (int(high[0] - low[0]), int(high[1] - low[1]))
         columns, rows = (n * SUPERSAMPLING for n in self.size)
         j, i = np.mgrid[0:rows, 0:columns]
-        offset = np.stack([i + 0.5, j + 0.5], -1) / SUPERSAMPLING + low - base
+        offset = np.stack([i + 0.5, j + 0.5], -1) / SUPERSAMPLING - 0.5 + low - base
         self.x: Array = offset @ m.mouth.along / m.mm
         self.y: Array = offset @ m.mouth.down / m.mm
 
@@ -99,9 +99,7 @@ class _Sheet:
 
     def _small(self, picture: Array) -> Floats:
         smooth = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 0.5 * SUPERSAMPLING)
-        return np.asarray(
-            cv2.resize(smooth, self.size, interpolation=cv2.INTER_AREA), np.float32
-        )
+        return np.asarray(cv2.resize(smooth, self.size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _light(rgb: npt.NDArray[np.uint8], m: Measures) -> Array:
@@ -187,7 +185,9 @@ def _row(
     end = arch * np.sin(min(travelled / arch, 1.5))
     alpha = alpha * smoothstep(end, end - 3.0, x)
     # The upper lip's shade falls on the upper row; the lower row lies deeper.
-    shade = 0.45 + 0.55 * smoothstep(-4.0, 1.2, sheet.y) if way < 0 else 0.74 - 0.20 * smoothstep(
-        3.0, 12.0, sheet.y - edge
+    shade = (
+        0.45 + 0.55 * smoothstep(-4.0, 1.2, sheet.y)
+        if way < 0
+        else 0.74 - 0.20 * smoothstep(3.0, 12.0, sheet.y - edge)
     )
     return np.asarray(colour * light * np.asarray(shade)[..., None]), alpha

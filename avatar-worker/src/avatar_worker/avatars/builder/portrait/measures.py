@@ -18,7 +18,7 @@ EYES: Final = ("l", "r")
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Distances in canvas pixels.
+    """Distances in canvas pixels; integers are pixel centres.
 
     Attributes:
         points: Landmarks. (478, 3).
@@ -33,7 +33,7 @@ class Measures:
         jaw_s: Where the jaw's edge lies in the mouth's `s`: image left, image right, both > 0.
         gap_px: How far the lips are apart in the photo.
         kappa: Where the edges meet when the mouth closes: 0 at the upper one, 1 at the lower.
-        oval: 1 on the face, 0 away from it, pixel centres at .5. (H, W).
+        oval: 1 on the face, 0 away from it. (H, W).
     """
 
     points: Array
@@ -67,13 +67,11 @@ class Measures:
 
     def seam(self, s: Array) -> Array:
         """Where the lips' edges meet when the mouth is closed, `t` in pixels."""
-        return np.asarray(
-            (1 - self.kappa) * self.mouth.upper(s) + self.kappa * self.mouth.lower(s)
-        )
+        return np.asarray((1 - self.kappa) * self.mouth.upper(s) + self.kappa * self.mouth.lower(s))
 
     def on_face(self, xy: Array) -> Array:
         """The oval at canvas points (..., 2)."""
-        rows_columns = np.moveaxis(xy[..., ::-1] - 0.5, -1, 0)
+        rows_columns = np.moveaxis(xy[..., ::-1], -1, 0)
         return np.asarray(map_coordinates(self.oval, rows_columns, order=1, mode="nearest"))
 
 

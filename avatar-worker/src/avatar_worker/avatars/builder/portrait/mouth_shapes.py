@@ -99,8 +99,7 @@ def mouth_fields(m: Measures, xy: Array) -> dict[str, Pair]:
         "rollUpper": both(
             (
                 zero,
-                -_window(a, 3.0) * 0.5 * np.minimum(q_up, 0)
-                + _window(a, 2) * 0.020 * u * up.reach,
+                -_window(a, 3.0) * 0.5 * np.minimum(q_up, 0) + _window(a, 2) * 0.020 * u * up.reach,
             ),
             (zero, zero),
         ),
@@ -187,9 +186,7 @@ def _aperture(a: Array) -> Array:
     return np.asarray(np.where(a < 1, parted, 0.0))
 
 
-def _corner_shapes(
-    m: Measures, up: _Plane, low: _Plane, side: str, sign: float
-) -> dict[str, Pair]:
+def _corner_shapes(m: Measures, up: _Plane, low: _Plane, side: str, sign: float) -> dict[str, Pair]:
     """Smile and frown of one side; `sign` is 1 at image right, the subject's left."""
     u, hw, vector = m.u, m.mouth.half_width, m.mouth.vector
     smile, frown = [], []

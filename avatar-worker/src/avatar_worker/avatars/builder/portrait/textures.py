@@ -25,9 +25,9 @@ SOLID: Final = 0.97
 
 
 def pixel_centres(width: int, height: int) -> Array:
-    """Canvas points of all pixels. (h, w, 2)."""
+    """Canvas points of all pixels, integers. (h, w, 2)."""
     y, x = np.mgrid[0:height, 0:width]
-    return np.stack([x + 0.5, y + 0.5], -1)
+    return np.stack([x, y], -1) * 1.0
 
 
 def plate(rgb: Bytes, alpha: Floats, u: float) -> Layer:
