@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from avatar_worker.version import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 CONSENT_DAYS: Final = 730
+PRIVATE: Final = "LicenseRef-Private"
+MAX_PIXELS: Final = 24_000_000
 DEFAULT_STATEMENT: Final = (
     "I am the person in this picture, or I act with that person's documented permission, and I "
     "agree that a talking avatar is made from it."
@@ -39,6 +48,13 @@ def build(
     contact: Annotated[
         str | None, typer.Option(help="Whom to ask about the rights to this avatar.")
     ] = None,
+    licence: Annotated[
+        str, typer.Option(help="SPDX id of the avatar's licence; by default it stays yours.")
+    ] = PRIVATE,
+    licence_url: Annotated[str, typer.Option(help="Where the licence can be read.")] = "",
+    author: Annotated[
+        list[str] | None, typer.Option(help="Whom to credit; may be given several times.")
+    ] = None,
 ) -> None:
     """Make an avatar from a photo.
 
@@ -59,8 +75,16 @@ def build(
     if synthetic or public_domain:
         block: dict[str, Any] = {"subject": "synthetic" if synthetic else "public_domain"}
     else:
-        block = real_person(_statement(consent), contact, consent_days, date.today())
-    _build(photo, out, name=name or out.stem, canvas=(width, height), fps=fps, consent=block)
+        block = real_person(_statement(consent), contact, consent_days, datetime.now(UTC).date())
+    _build(
+        photo,
+        out,
+        name=name or out.stem,
+        canvas=(width, height),
+        fps=fps,
+        consent=block,
+        licence=licence_block(licence, licence_url, author or []),
+    )
 
 
 def real_person(statement: str, contact: str | None, days: int, today: date) -> dict[str, Any]:
@@ -74,6 +98,37 @@ def real_person(statement: str, contact: str | None, days: int, today: date) -> 
         "evidence": "held by the operator",
         "contact": contact or "the operator of the worker",
         "revocation": "none",
+    }
+
+
+def licence_block(spdx: str, url: str, authors: list[str]) -> dict[str, Any]:
+    """Return the licence block of a manifest; a private avatar may not be passed on."""
+    private = spdx == PRIVATE
+    return {
+        "spdx": spdx,
+        "url": url or ("" if private else f"https://spdx.org/licenses/{spdx}.html"),
+        "authors": authors,
+        "credit": "required" if authors else "unnecessary",
+        "commercial_use": not private,
+        "redistribution": not private,
+        "modification": "denied" if private else "allowed",
+        "deny": ["impersonation", "political", "sexual", "violent"],
+    }
+
+
+def provenance(photo: Path, rgb: npt.NDArray[np.uint8], *, synthetic: bool) -> dict[str, Any]:
+    """Return the provenance block: the source by its hash, and what was done to it."""
+    return {
+        "tool": {"name": "avatar-worker", "version": __version__},
+        "digital_source_type": "algorithmicMedia" if synthetic else "digitalCapture",
+        "ai_edits": ["matting", "inpainting"],
+        "sources": [
+            {
+                "kind": "render" if synthetic else "photo",
+                "sha256": hashlib.sha256(photo.read_bytes()).hexdigest(),
+                "size": [rgb.shape[1], rgb.shape[0]],
+            }
+        ],
     }
 
 
@@ -114,5 +169,46 @@ def _build(
     canvas: tuple[int, int],
     fps: int,
     consent: dict[str, Any],
+    licence: dict[str, Any],
 ) -> None:
-    raise NotImplementedError
+    from .bar import progress_bar
+
+    rgb = _read(photo)
+
+    from avatar_worker.avatars.builder.portrait.build import build_portrait
+    from avatar_worker.avatars.format import write_avatar
+
+    with progress_bar("building") as progress:
+        avatar = build_portrait(
+            rgb,
+            avatar_id=out.stem,
+            name=name,
+            consent=consent,
+            canvas=canvas,
+            fps=fps,
+            licence=licence,
+            provenance=provenance(photo, rgb, synthetic=consent["subject"] == "synthetic"),
+            progress=lambda step, share: progress(share),
+            warn=lambda line: typer.echo(f"note: {line}", err=True),
+        )
+        content_id = write_avatar(avatar, out)
+    typer.echo(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {content_id})")
+
+
+def _read(photo: Path) -> npt.NDArray[np.uint8]:
+    """Decode a picture, turned as its camera was held. uint8, (h, w, 3), sRGB."""
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # read at the import
+    import cv2
+    import numpy as np
+
+    from avatar_worker.errors import AvatarRefusedError
+
+    try:
+        bgr = cv2.imdecode(np.fromfile(photo, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        bgr = None
+    if bgr is None or bgr.shape[0] * bgr.shape[1] > MAX_PIXELS:
+        raise AvatarRefusedError(
+            "bad_picture", f"{photo} is no picture of at most {MAX_PIXELS // 10**6} million pixels"
+        )
+    return np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
