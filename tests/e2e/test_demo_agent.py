@@ -17,7 +17,7 @@ from avatar_worker.demo.child import Child, start_child
 from avatar_worker.demo.livekit_server import LiveKitServer
 from avatar_worker.demo.script import GREETING, reply_to
 from avatar_worker.demo.stack import REGISTERED
-from fakes.tokens import admin, fresh_room, viewer_token
+from fakes.tokens import admin, fresh_room
 from fakes.viewer import Viewer, watch
 from fakes.worker import run_worker
 from livekit import api
@@ -41,13 +41,12 @@ async def running_agent(server: LiveKitServer, worker_url: str) -> AsyncIterator
 
 @asynccontextmanager
 async def conversation(server: LiveKitServer) -> AsyncIterator[Viewer]:
-    """A room with the agent dispatched to it and a viewer in it, as the page makes it."""
-    room = fresh_room()
-    async with admin(server) as livekit:
-        await livekit.agent_dispatch.create_dispatch(
-            api.CreateAgentDispatchRequest(agent_name=AGENT_NAME, room=room)
-        )
-    async with watch(server.url, viewer_token(server, room), identity=AVATAR) as viewer:
+    """A room with a viewer in it whose join has dispatched the agent, as the page makes it."""
+    agents = api.RoomConfiguration(agents=[api.RoomAgentDispatch(agent_name=AGENT_NAME)])
+    grants = api.VideoGrants(room_join=True, room=fresh_room(), can_publish=False)
+    token = api.AccessToken(server.api_key, server.api_secret).with_identity("viewer")
+    token = token.with_grants(grants).with_room_config(agents)
+    async with watch(server.url, token.to_jwt(), identity=AVATAR) as viewer:
         yield viewer
 
 

@@ -136,7 +136,7 @@ async def test_a_room_that_cannot_be_opened_is_said_in_a_sentence(
         page = await browser.new_page()
         await page.goto(url)
         await expect(page.get_by_role("status")).to_have_text(
-            "The LiveKit server does not answer. Reload the page to try again.", timeout=15_000
+            "The LiveKit server cannot be reached. Reload the page to try again.", timeout=15_000
         )
 
 

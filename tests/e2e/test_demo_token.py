@@ -128,6 +128,7 @@ async def test_the_token_opens_a_fresh_room_and_lets_the_viewer_only_watch_and_t
     assert one["room"] != other["room"]
     assert one["url"] == livekit_server.url
     claims = jwt.decode(one["token"], livekit_server.api_secret, algorithms=["HS256"])
+    assert claims["roomConfig"] == {"agents": [{"agentName": "avaluma-demo-agent"}]}
     assert claims["video"] == {
         "roomJoin": True,
         "room": one["room"],
@@ -141,15 +142,15 @@ async def test_the_token_opens_a_fresh_room_and_lets_the_viewer_only_watch_and_t
         await viewer.say("hello")
 
 
-async def test_the_agent_is_dispatched_to_the_room_by_name(livekit_server: LiveKitServer) -> None:
-    async with page(livekit_server) as client:
+async def test_the_viewer_s_join_dispatches_the_agent_by_name(
+    livekit_server: LiveKitServer,
+) -> None:
+    async with page(livekit_server) as client, admin(livekit_server) as livekit:
         _, answer = await ask(client, {CSRF_HEADER: await csrf(client)})
-    async with admin(livekit_server) as livekit:
-        there = await livekit.agent_dispatch.list_dispatch(answer["room"])
-        rooms = await livekit.room.list_rooms(api.ListRoomsRequest(names=[answer["room"]]))
+        async with watch(answer["url"], answer["token"]):
+            there = await livekit.agent_dispatch.list_dispatch(answer["room"])
     # The server lists its unnamed default beside the explicit ones.
     assert [one.agent_name for one in there if one.agent_name] == ["avaluma-demo-agent"]
-    assert len(rooms.rooms) == 1
 
 
 async def test_a_foreign_page_cannot_open_rooms(livekit_server: LiveKitServer) -> None:
@@ -186,7 +187,8 @@ async def test_the_ticket_of_a_room_closes_it_and_no_other_text_does(
             assert (await client.post("/demo/leave", data=wrong)).status == 403
         assert (await client.post("/demo/leave", data=b"x" * 10_000)).status == 413
         client.session.cookie_jar.clear()  # a page that is being left sends a ticket and no more
-        assert (await client.post("/demo/leave", data=one["leave"])).status == 204
+        async with watch(one["url"], one["token"]), watch(other["url"], other["token"]):
+            assert (await client.post("/demo/leave", data=one["leave"])).status == 204
         wanted = api.ListRoomsRequest(names=[one["room"], other["room"]])
         listed = await livekit.room.list_rooms(wanted)
     assert [room.name for room in listed.rooms] == [other["room"]]
@@ -205,11 +207,14 @@ async def test_rooms_are_limited_by_the_minute(livekit_server: LiveKitServer) ->
         assert (await ask(client, headers))[0] == 200
 
 
-async def test_a_livekit_server_that_is_gone_is_a_plain_502(livekit_server: LiveKitServer) -> None:
+async def test_a_livekit_server_that_is_gone_is_a_plain_502_on_leaving(
+    livekit_server: LiveKitServer,
+) -> None:
     async with page(livekit_server, url="ws://127.0.0.1:9") as client:
-        status, answer = await ask(client, {CSRF_HEADER: await csrf(client)})
-    assert status == 502
-    assert answer == {"error": "The LiveKit server does not answer."}
+        _, answer = await ask(client, {CSRF_HEADER: await csrf(client)})
+        async with client.post("/demo/leave", data=answer["leave"]) as refused:
+            assert refused.status == 502
+            assert await refused.json() == {"error": "The LiveKit server does not answer."}
 
 
 def test_the_vendored_client_is_the_file_that_its_readme_names() -> None:

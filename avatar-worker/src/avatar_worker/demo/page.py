@@ -108,7 +108,11 @@ class _Door:
         return self._respond(_read(name), FILES[name])
 
     async def token(self, request: web.Request) -> web.Response:
-        """Open a fresh room, send the agent there, answer with the viewer's token."""
+        """Answer with a viewer's token for a fresh room; the join itself brings the agent.
+
+        The viewer has to be in the room before the agent: a participant without a track is
+        announced to those who are there already up to 3 s late, and the agent waits for it.
+        """
         self._check_host(request)
         visitor = request.cookies.get(COOKIE, "")
         shown = request.headers.get(CSRF_HEADER, "")
@@ -120,10 +124,6 @@ class _Door:
             refusal.headers["Retry-After"] = str(int(wait) + 1)
             return refusal
         room = f"demo-{secrets.token_hex(8)}"
-        try:
-            await self._dispatch(room)
-        except (api.TwirpError, ClientError, TimeoutError):
-            return _refuse(502, "The LiveKit server does not answer.")
         answer = {
             "url": self._options.livekit_url,
             "token": self._viewer_token(room),
@@ -151,12 +151,6 @@ class _Door:
             return _refuse(502, "The LiveKit server does not answer.")
         return web.Response(status=204)
 
-    async def _dispatch(self, room: str) -> None:
-        async with self._livekit() as livekit:
-            await livekit.agent_dispatch.create_dispatch(
-                api.CreateAgentDispatchRequest(agent_name=self._options.agent_name, room=room)
-            )
-
     def _livekit(self) -> api.LiveKitAPI:
         options = self._options
         return api.LiveKitAPI(options.livekit_url, options.api_key, options.api_secret)
@@ -167,6 +161,9 @@ class _Door:
         )
         token = api.AccessToken(self._options.api_key, self._options.api_secret)
         token = token.with_identity(f"viewer-{secrets.token_hex(4)}").with_name("You")
+        # Only the join that creates a room dispatches; nobody else knows this room's name.
+        agent = api.RoomAgentDispatch(agent_name=self._options.agent_name)
+        token = token.with_room_config(api.RoomConfiguration(agents=[agent]))
         return token.with_ttl(TOKEN_LIFE).with_grants(grants).to_jwt()
 
     def _seconds_until_free(self) -> float:

@@ -155,7 +155,10 @@
     try {
       const { url, token, leave } = await openRoom();
       window.addEventListener("pagehide", () => navigator.sendBeacon("/demo/leave", leave));
-      await room.connect(url, token);
+      await room.connect(url, token).catch((error) => {
+        console.warn(error);
+        throw new Error("The LiveKit server cannot be reached.");
+      });
       showStatus("initializing");
       refresh();
       element("sound").hidden = room.canPlaybackAudio;
