@@ -124,8 +124,9 @@ def draw_slit(
     planes = slot.planes
     over_interior = sample(planes.mask_lower[..., None], lower)[0][..., 0] / 255
     over_all = sample(planes.mask_upper[..., None], upper)[0][..., 0] / 255
-    # Where a lower layer is missing there is nothing to see but the upper skin.
-    over_all[np.isnan(lower[..., 0]) | np.isnan(inner[..., 0]) | np.isnan(upper[..., 0])] = 1.0
+    # Without lower skin the upper one is alone; without interior the lower one is.
+    over_all[np.isnan(lower[..., 0]) | np.isnan(upper[..., 0])] = 1.0
+    over_interior[np.isnan(inner[..., 0])] = 1.0
 
     interior = np.zeros_like(planes.plate, np.float64)
     for part in opening.parts:
