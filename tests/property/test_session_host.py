@@ -12,8 +12,9 @@ from avatar_worker.errors import AvatarWorkerError, PeerError
 from avatar_worker.room.door import RunningSession, SpeechFrom
 from avatar_worker.server.admission import Places
 from avatar_worker.server.auth import ApiKey
+from avatar_worker.server.host_options import HostOptions
 from avatar_worker.server.refusals import TooManySessionsError
-from avatar_worker.server.sessions import HostOptions, SessionHost
+from avatar_worker.server.sessions import SessionHost
 from avatar_worker.server.start_request import StartRequest
 from avatar_worker.server.token import RoomToken
 from avatar_worker.session.state import SessionState

@@ -23,10 +23,11 @@ from .api import Api
 from .auth import KeyRing
 from .build import build_worker
 from .drain import Ending, on_signals
+from .host_options import HostOptions
 from .patience import patient
 from .rate_limit import RateLimiter
 from .routes import add_routes, answering
-from .sessions import HostOptions, SessionHost
+from .sessions import SessionHost
 from .start_request import MAX_BODY, StartPolicy
 from .worker import Worker
 

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from avatar_worker.avatars.avatar import Avatar
@@ -21,6 +20,7 @@ from avatar_worker.telemetry.metrics import Metrics
 from .admission import Places
 from .auth import ApiKey
 from .entry import DispatchPlace, Entry, SessionKey
+from .host_options import HostOptions
 from .ledger import Ledger
 from .refusals import (
     AlreadyActiveError,
@@ -38,21 +38,6 @@ OpenAvatar = Callable[[str], Awaitable[Avatar]]
 """Open an avatar by id, from the disk or the cache. Raises `AvatarError`."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostOptions:
-    """What the operator decided about sessions.
-
-    Attributes:
-        speech_from: Policy where neither request, token nor key names one.
-        speech_from_max: The widest policy anybody gets.
-        start_budget: Seconds after which a start is given up.
-    """
-
-    speech_from: SpeechFrom = SpeechFrom.UNTIL_AGENT
-    speech_from_max: SpeechFrom = SpeechFrom.ANY
-    start_budget: float = 10.0
 
 
 class SessionHost:
