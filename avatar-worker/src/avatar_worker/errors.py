@@ -82,7 +82,9 @@ class CapacityError(SessionError):
     retryable = True
 
     def __init__(self, active: int, capacity: int) -> None:
-        super().__init__(f"{active} of {capacity} sessions are running; try another worker or later")
+        super().__init__(
+            f"{active} of {capacity} sessions are running; try another worker or later"
+        )
         self.active = active
         self.capacity = capacity
 

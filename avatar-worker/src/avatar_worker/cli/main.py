@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,6 +19,11 @@ FAILED: Final = 1
 DEVICE_LOST: Final = 70
 BAD_CONFIG: Final = 78
 INTERRUPTED: Final = 130
+ONE_THREAD_A_STEP: Final = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "passive",
+}
 
 app = typer.Typer(
     name="avatar-worker",
@@ -55,6 +61,9 @@ def _options(
 
 def main() -> None:
     """Run one command and exit with its code."""
+    # Read once, when NumPy loads; sessions are the parallelism, threads inside a step fight.
+    for name, value in ONE_THREAD_A_STEP.items():
+        os.environ.setdefault(name, value)
     raise SystemExit(run(sys.argv[1:]))
 
 
