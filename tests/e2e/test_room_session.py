@@ -487,3 +487,17 @@ async def test_another_agent_is_heard_though_livekit_announces_it_late(
         await other.until_finished(1)
         assert other.finished[0]["playback_position"] == 0.5
         assert other.errors == []
+
+
+async def test_stereo_speech_is_played_as_one_voice(
+    livekit_server: LiveKitServer, engine: Engine
+) -> None:
+    async with by_hand(livekit_server, engine) as agent:
+        mono = np.frombuffer(speech(0.5).data, np.int16)
+        writer = await agent.stream(
+            0, attributes={"sample_rate": "16000", "num_channels": "2"}, close=False
+        )
+        await writer.write(np.repeat(mono, 2).tobytes())
+        await writer.aclose()
+        await agent.until_finished(1)
+        assert agent.finished[0]["playback_position"] == 0.5
