@@ -13,6 +13,7 @@ from .slit import Array, Opening, bell, smoothstep
 UPPER_SHARE: Final = 0.92
 """Of a blink's way; the lower lid comes up by the rest."""
 
+LASHES_U: Final = 0.045
 INNER: Final = {"l": -1.0, "r": 1.0}
 """Where an eye's corner at the nose lies in its `s`."""
 
@@ -48,30 +49,34 @@ def _lid_shapes(m: Measures, side: str, xy: Array) -> dict[str, Pair]:
     s, t = eye.local(xy)
     opening = np.maximum(eye.lower(s) - eye.upper(s), 0)
     middle = np.clip(1 - s * s, 0, None)
-    upper = _upper_lid(m, eye, m.brow_px[side], s, t)
+    upper = _upper_lid(m, eye, m.brow_edge_px[side], s, t)
     lower = _lower_lid(m, eye, s, t)
     zero = np.zeros_like(s)
 
     def lids(down_upper: Array, down_lower: Array) -> Pair:
         return eye.vector(zero, down_upper * upper), eye.vector(zero, down_lower * lower)
 
+    blink, rise = lids(UPPER_SHARE * opening + 0.010 * u * middle, -(1 - UPPER_SHARE) * opening)
+    # The lashes beyond the outer corner bow with the lid, or they stand up like a horn.
+    outer = bell(s + INNER[side], 0.34) * smoothstep(0.06 * u, -0.01 * u, t)
+    outer = outer * (1 - smoothstep(0.08 * u, 0.22 * u, -t))
+    blink = blink + eye.vector(zero, LASHES_U * u * outer)
     return {
-        f"blink{mark}": lids(
-            UPPER_SHARE * opening + 0.010 * u * middle, -(1 - UPPER_SHARE) * opening
-        ),
+        f"blink{mark}": (blink, rise),
         f"squint{mark}": lids(0.025 * u * middle, -0.035 * u * middle),
         f"eyeWide{mark}": lids(-0.035 * u * middle, 0.006 * u * middle),
     }
 
 
-def _upper_lid(m: Measures, eye: Opening, brow: float, s: Array, t: Array) -> Array:
-    """1 at the upper lid's edge; ends well below the brow, which a blink must not drag along."""
+def _upper_lid(m: Measures, eye: Opening, brow: Array, s: Array, t: Array) -> Array:
+    """1 at the upper lid's edge; ends below the brow, which a blink must not drag along."""
     u = m.u
-    to_brow = abs(brow - float(eye.upper(np.zeros(1))[0]))
-    reach = float(np.clip(0.62 * to_brow, 0.055 * u, 0.16 * u))
+    to_brow = eye.upper(s) - np.interp(s, brow[:, 0], brow[:, 1])
+    still = 0.030 * u  # the lashes' roots go down as a whole
+    reach = np.clip(0.85 * to_brow - still, 0.055 * u, 0.17 * u)
     t = t - eye.upper(s)
     opening = eye.lower(s) - eye.upper(s)
-    above = 1 - np.clip((-t - 0.035 * u) / reach, 0, 1) ** 1.15
+    above = 1 - np.clip((-t - still) / reach, 0, 1) ** 1.15
     below = 1 - smoothstep(0, 0.32 * u, t - opening)
     return np.where(t > 0, below, above) * _beside(s)
 

@@ -82,17 +82,22 @@ def _white(window: _Window, m: Measures, side: str) -> Floats:
     distance = np.linalg.norm(window.xy - window.centre, axis=-1)
     s, t = m.eyes[side].local(window.xy)
     corner = np.abs(s) < 0.90
-    known = window.inside & corner & (distance > 1.22 * window.radius)
+    known = window.inside & corner & (distance > 1.12 * window.radius)
+    luma = window.rgb @ np.array([0.299, 0.587, 0.114], np.float32)
     if known.sum() < 12:
         white = np.full_like(window.rgb, 0.75 * float(window.rgb.max()))
+        known[:] = False
     else:
+        # Lashes, the iris's rim and the lids' shade are no white.
+        known &= luma > np.percentile(luma[known], 50)
         white = push_pull(window.rgb, known)
     # What lies under the lids is in their shade, and the ball turns away at the corners.
     middle = (m.eyes[side].upper(s) + m.eyes[side].lower(s)) / 2
     shade = 1 - 0.25 * smoothstep(0.03 * m.u, 0.14 * m.u, np.abs(t - middle))
     shade = shade * (1 - 0.25 * smoothstep(0.75, 1.15, np.abs(s)))
-    soft = cv2.GaussianBlur(white, (0, 0), 0.012 * m.u)
-    own = cv2.GaussianBlur((window.inside & known).astype(np.float32), (0, 0), 0.8)[..., None]
+    soft = cv2.GaussianBlur(white, (0, 0), 0.020 * m.u)
+    outside = known | (window.inside & (distance > 1.6 * window.radius))
+    own = cv2.GaussianBlur(outside.astype(np.float32), (0, 0), 0.8)[..., None]
     return np.asarray(window.rgb * own + soft * shade[..., None] * (1 - own), np.float32)
 
 

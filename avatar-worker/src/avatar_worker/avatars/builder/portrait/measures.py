@@ -12,7 +12,11 @@ from scipy.ndimage import map_coordinates
 from .slit import Array, Opening, eye_opening, mouth_opening, smoothstep
 
 TOOTHY_GAP_U: Final = 0.05
+NECK_U: Final = 0.60
 BROW: Final = {"r": 105, "l": 334}
+BROW_EDGE: Final = {"r": (46, 53, 52, 65, 55), "l": (285, 295, 282, 283, 276)}
+"""The brows' lower edges, image left first."""
+
 EYES: Final = ("l", "r")
 
 
@@ -30,6 +34,7 @@ class Measures:
         upper_lip_px: Thickness of the upper lip.
         lower_lip_px: Thickness of the lower lip.
         brow_px: A brow's `t` in its eye's coordinates, by side.
+        brow_edge_px: Its lower edge: (s, t) of five points, s growing. (5, 2), by side.
         jaw_s: Where the jaw's edge lies in the mouth's `s`: image left, image right, both > 0.
         gap_px: How far the lips are apart in the photo.
         kappa: Where the edges meet when the mouth closes: 0 at the upper one, 1 at the lower.
@@ -45,6 +50,7 @@ class Measures:
     upper_lip_px: float
     lower_lip_px: float
     brow_px: dict[str, float]
+    brow_edge_px: dict[str, Array]
     jaw_s: tuple[float, float]
     gap_px: float
     kappa: float
@@ -107,6 +113,7 @@ def measure(points: Array, width: int, height: int) -> Measures:
             side: float((points[BROW[side], :2] - eyes[side].centre) @ eyes[side].down)
             for side in EYES
         },
+        brow_edge_px={side: _brow_edge(points, eyes[side], BROW_EDGE[side]) for side in EYES},
         jaw_s=(
             max(1.5, -0.97 * float(jaw[:2].mean())),
             max(1.5, 0.97 * float(jaw[2:].mean())),
@@ -117,9 +124,19 @@ def measure(points: Array, width: int, height: int) -> Measures:
     )
 
 
+def _brow_edge(points: Array, eye: Opening, indices: tuple[int, ...]) -> Array:
+    s, t = eye.local(points[list(indices), :2])
+    order = np.argsort(s)
+    return np.stack([s[order], t[order]], -1)
+
+
 def _oval(points: Array, u: float, width: int, height: int) -> Array:
     drawn = np.zeros((height, width), np.float32)
-    cv2.fillConvexPoly(drawn, cv2.convexHull(np.rint(points[:468, :2]).astype(np.int32)), 1.0)
+    face = points[:468, :2]
+    # The skin under the chin goes along, or the chin would fold over the neck.
+    under = face[face[:, 1] > points[13, 1]] + [0.0, NECK_U * u]
+    hull = cv2.convexHull(np.rint(np.concatenate([face, under])).astype(np.int32))
+    cv2.fillConvexPoly(drawn, hull, 1.0)
     side = 2 * max(1, round(0.16 * u)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     soft = cv2.GaussianBlur(cv2.dilate(drawn, kernel), (0, 0), 0.12 * u)

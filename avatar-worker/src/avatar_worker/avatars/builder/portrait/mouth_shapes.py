@@ -65,7 +65,7 @@ def mouth_fields(m: Measures, xy: Array) -> dict[str, Pair]:
         field = vector(along, down)
         return field, field
 
-    n_up, n_low = _narrow(m, up), _narrow(m, low)
+    n_up, n_low = _narrow(m, up, _lip_band(m, up.t)), _narrow(m, low, _lower_band(m, low))
     q_up, q_low = _thickness(m, up), _thickness(m, low)
     drop_up, drop_low = _jaw(m, up, lower=False) * face, _jaw(m, low, lower=True) * face
     arch = 0.03 * u * _window(a, 2.6)
@@ -141,16 +141,24 @@ def _window(a: Array, power: float) -> Array:
     return np.asarray(np.clip(1 - a**power, 0, None))
 
 
-def _narrow(m: Measures, plane: _Plane) -> Array:
+def _narrow(m: Measures, plane: _Plane, band: Array) -> Array:
     """Pull the corners together; the pull ends at the jaw's edge, the nose and the chin."""
     edge = np.where(plane.s < 0, m.jaw_s[0], m.jaw_s[1])
     outward = 1 - np.clip((plane.a - 0.85) / (edge - 0.85), 0, 1)
-    return -plane.s * m.mouth.half_width * outward * _lip_band(m, plane.t)
+    return -plane.s * m.mouth.half_width * outward * band
 
 
 def _lip_band(m: Measures, t: Array) -> Array:
     above = 1 - smoothstep(0.05 * m.u, 0.95 * m.nose_px, -t)
     return np.where(t < 0, above, bell(t, 0.36 * m.u))
+
+
+def _lower_band(m: Measures, plane: _Plane) -> Array:
+    """The lower skin's band. Above the seam the upper skin covers it: a slower fall folds less."""
+    band = _lip_band(m, plane.t)
+    slow = _reach_lower(m, plane.t)
+    beside = smoothstep(1.3, 1.9, plane.a)
+    return np.where(plane.t < 0, slow + (band - slow) * beside, band)
 
 
 def _lips(m: Measures, plane: _Plane) -> Array:
@@ -174,7 +182,7 @@ def _jaw(m: Measures, plane: _Plane, *, lower: bool) -> Array:
     lip = np.where(a <= 1, inside, c * (1 - smoothstep(1.0, 2.4, a)))
     body = 1 - smoothstep(1.5, 3.0, a)
     blend = smoothstep(0, 0.8 * m.chin_px, t)
-    neck = 1 - smoothstep(m.chin_px, m.chin_px + 0.55 * m.u, t)
+    neck = 1 - smoothstep(0.90 * m.chin_px, m.chin_px + 0.62 * m.u, t)
     below = (lip * (1 - blend) + body * blend) * neck
     return np.where(t > 0, below, lip * bell(t, 0.38 * m.u))
 
