@@ -73,15 +73,24 @@ class Stage:
         self._wake = 0
 
     def run(self, duration: int) -> None:
-        """Let time pass."""
+        """Let time pass, from event to event."""
         until = self.now + duration
         while self.now < until:
             self._finish_pictures()
             if self.now >= self._wake:
                 self._step()
             self._play()
-            self.now += STEP
-            self.queue = max(0, self.queue - STEP)
+            self._pass(self._next_event(until) - self.now)
+
+    def _next_event(self, until: int) -> int:
+        times = [until, self._wake, *(at for at, _ in self._drawing)]
+        if self.conductor.sounding:
+            times.append(self.now + self.queue - QUEUE)  # the queue has room again
+        return min(until, max(self.now + STEP, min(times)))
+
+    def _pass(self, span: int) -> None:
+        self.now += span
+        self.queue = max(0, self.queue - span)
 
     def _step(self) -> None:
         step = self.conductor.step(Ticks(self.now), Ticks(self.queue))
