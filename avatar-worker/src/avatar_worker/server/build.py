@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
 
 from avatar_worker.avatars import Avatar
 from avatar_worker.avatars.library import AvatarLibrary
-from avatar_worker.clock import MonotonicClock, ms
+from avatar_worker.clock import TICKS_PER_SECOND, MonotonicClock, Ticks, ms
 from avatar_worker.config import Settings
-from avatar_worker.engine import Engine, Pipeline
-from avatar_worker.errors import ConfigError, DeviceError
+from avatar_worker.engine import Engine, PictureOrder, Pipeline
+from avatar_worker.errors import AvatarError, ConfigError, DeviceError
 from avatar_worker.features import Audio2Face
 from avatar_worker.render import Renderer
 from avatar_worker.render.choose import make_renderer
@@ -22,7 +25,8 @@ from avatar_worker.room.tracks_out import VideoOptions
 
 from .worker import AvatarEntry, Worker
 
-DEMO_AVATAR = "demo"
+DEMO_AVATAR: Final = "demo"
+WARM_UP: Final = ms(60_000)
 
 
 class Shelf:
@@ -85,6 +89,7 @@ def build_worker(settings: Settings, renderer: Renderer | None = None) -> Worker
     pipeline = Pipeline(renderer or make_renderer(settings.renderer), audio2face)
     engine = Engine(pipeline, clock=clock)
     library = AvatarLibrary(settings.avatars)
+    _warm_up(engine, library, settings.default_avatar or DEMO_AVATAR)
     options = room_options(settings)
 
     async def watch() -> None:
@@ -101,6 +106,18 @@ def build_worker(settings: Settings, renderer: Renderer | None = None) -> Worker
         watch=watch,
         aclose=aclose,
     )
+
+
+def _warm_up(engine: Engine, library: AvatarLibrary, avatar_id: str) -> None:
+    """Draw one picture before the first session comes: it loads, or compiles, every loop."""
+    with suppress(AvatarError):
+        avatar = library.open(avatar_id)
+        drawn = threading.Event()
+        seat = engine.open(avatar, seed=0, drawn=lambda order, frame: drawn.set()).result()
+        now = MonotonicClock().now()
+        seat.submit(PictureOrder(pts=now, speaking=False), deadline=Ticks(now + WARM_UP))
+        drawn.wait(WARM_UP / TICKS_PER_SECOND)
+        seat.close()
 
 
 def _dispatch_door(
