@@ -39,7 +39,7 @@ def eye_fields(m: Measures, xy: Array) -> dict[str, Pair]:
         down = eye.vector(towards_nose, 0.045 * m.u * whole + 0.05 * m.u * end)
         fields[f"browUp{mark}"] = (up, up)
         fields[f"browDown{mark}"] = (down, down)
-        inner = inner + eye.vector(zero, -0.085 * m.u * end)
+        inner = inner + eye.vector(zero, -0.06 * m.u * end)
     fields["browInnerUp"] = (inner, inner)
     return fields
 

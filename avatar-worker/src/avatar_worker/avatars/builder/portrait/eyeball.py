@@ -81,15 +81,15 @@ def _white(window: _Window, m: Measures, side: str) -> Floats:
     """The eye's white, grown under the lids and where the iris was."""
     distance = np.linalg.norm(window.xy - window.centre, axis=-1)
     s, t = m.eyes[side].local(window.xy)
-    corner = np.abs(s) < 0.90
-    known = window.inside & corner & (distance > 1.12 * window.radius)
+    corner = np.abs(s) < 0.82
+    known = window.inside & corner & (distance > 1.25 * window.radius)
     luma = window.rgb @ np.array([0.299, 0.587, 0.114], np.float32)
     if known.sum() < 12:
         white = np.full_like(window.rgb, 0.75 * float(window.rgb.max()))
         known[:] = False
     else:
         # Lashes, the iris's rim and the lids' shade are no white.
-        known &= luma > np.percentile(luma[known], 50)
+        known &= luma > np.percentile(luma[known], 70)
         white = push_pull(window.rgb, known)
     # What lies under the lids is in their shade, and the ball turns away at the corners.
     middle = (m.eyes[side].upper(s) + m.eyes[side].lower(s)) / 2

@@ -57,7 +57,8 @@ def skin(rgb: Bytes, alpha: Floats, foreground: Bytes, m: Measures) -> Layer:
     for eye in m.eyes.values():
         s, t = eye.local(xy)
         inset = 1.0 * m.u / 100
-        inside = (np.abs(s) < 1) & (t > eye.upper(s) + inset) & (t < eye.lower(s) - inset)
+        # The iris touches the lower lid; its rim must not stay behind there.
+        inside = (np.abs(s) < 1) & (t > eye.upper(s) + inset) & (t < eye.lower(s) + 0.3 * inset)
         person = _grown_over(person, inside, 0.5)
     s, t = m.mouth.local(xy)
     inside = (np.abs(s) < 1.02) & (np.abs(t) < m.mouth.half_width)
