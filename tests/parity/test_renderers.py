@@ -1,0 +1,78 @@
+"""The CPU renderer draws what the reference draws, to 40 dB and more, in every pose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.fakes.avatars import tiny_avatar
+
+import avatar_worker
+from avatar_worker.avatars import Avatar
+from avatar_worker.avatars.format.reader import read_avatar
+from avatar_worker.clock import Ticks
+from avatar_worker.frames import CONTROL_INDEX, CONTROL_NAMES, FaceControls, HeadPose
+from avatar_worker.render.cpu import CpuRenderer
+from avatar_worker.render.reference import ReferenceRenderer
+
+LEAST_DB = 40.0
+DEMO = Path(avatar_worker.__file__).parent / "assets" / "avatars" / "demo.hvia"
+
+POSES: dict[str, tuple[dict[str, float], HeadPose]] = {
+    "rest": ({}, HeadPose()),
+    "ah": ({"jawOpen": 0.8, "mouthLowerDown": 0.27, "mouthUpperUp": 0.17}, HeadPose()),
+    "ee": ({"jawOpen": 0.2, "mouthStretch": 0.6, "mouthSmile": 0.35}, HeadPose(yaw=3.0)),
+    "oh": ({"jawOpen": 0.5, "mouthFunnel": 0.56, "mouthPucker": 0.43}, HeadPose(pitch=-3.0)),
+    "m": ({"jawOpen": 0.3, "mouthPress": 0.32, "mouthClose": 0.9}, HeadPose()),
+    "l": ({"jawOpen": 0.36, "tongueUp": 1.0}, HeadPose(roll=2.0)),
+    "blink": ({"eyeBlink": 1.0, "browInnerUp": 0.4}, HeadPose()),
+    "look": ({"eyeLookOutLeft": 0.6, "eyeLookInRight": 0.6, "eyeLookDown": 0.3}, HeadPose()),
+    "turn": ({"jawOpen": 0.5, "breath": 1.0}, HeadPose(9.0, 7.0, 5.0, 0.05, 0.03)),
+    "turn_back": ({"eyeBlink": 0.5, "breath": -1.0}, HeadPose(-9.0, -7.0, -5.0, -0.05, -0.03)),
+}
+
+
+def controls(pose: str) -> FaceControls:
+    """`mouthStretch` stands for `mouthStretchLeft` and `mouthStretchRight`."""
+    given, head = POSES[pose]
+    weights = np.zeros(len(CONTROL_NAMES), np.float32)
+    for name, weight in given.items():
+        for full in (name, f"{name}Left", f"{name}Right"):
+            if full in CONTROL_INDEX:
+                weights[CONTROL_INDEX[full]] = weight
+    return FaceControls(Ticks(0), weights, head)
+
+
+def psnr_db(avatar: Avatar, pose: str) -> float:
+    both = []
+    for renderer in (ReferenceRenderer(), CpuRenderer()):
+        (frame,) = renderer.render([(renderer.open(avatar), controls(pose))])
+        both.append(frame.data.astype(np.float64))
+    error = float(np.mean((both[0] - both[1]) ** 2))
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+@pytest.fixture(scope="module")
+def demo() -> Avatar:
+    return read_avatar(DEMO, avatar_id="demo")
+
+
+@pytest.mark.parametrize("pose", POSES)
+def test_the_tiny_avatar_looks_the_same(pose: str) -> None:
+    assert psnr_db(tiny_avatar(), pose) >= LEAST_DB
+
+
+@pytest.mark.parametrize("pose", ["ah", "oh", "m", "l", "blink", "look", "turn", "turn_back"])
+def test_the_demo_avatar_looks_the_same(demo: Avatar, pose: str) -> None:
+    assert psnr_db(demo, pose) >= LEAST_DB
+
+
+def test_a_wrong_gaze_is_noticed(demo: Avatar) -> None:
+    """The measure tells pictures apart that differ in no more than a glance."""
+    renderer = CpuRenderer()
+    slot = renderer.open(demo)
+    rest, look = renderer.render([(slot, controls("rest")), (slot, controls("look"))])
+    eyes = slice(200 * 512, 260 * 512)
+    error = float(np.mean((rest.data[eyes].astype(float) - look.data[eyes]) ** 2))
+    assert 10 * np.log10(255**2 / error) < LEAST_DB
