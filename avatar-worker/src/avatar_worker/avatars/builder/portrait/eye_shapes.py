@@ -31,15 +31,20 @@ def eye_fields(m: Measures, xy: Array) -> dict[str, Pair]:
         # Lids stay where they are while the brow moves.
         off_lid = smoothstep(0, 0.20 * m.u, -above)
         brow = m.brow_px[side]
-        whole = np.exp(-((s / 1.5) ** 4)) * bell(t - brow, 0.36 * m.u) * off_lid
-        end = np.exp(-(((s - INNER[side]) / 1.1) ** 2)) * bell(t - brow, 0.30 * m.u) * off_lid
+        edge = m.brow_edge_px[side]
+        free = np.clip(eye.upper(s) - np.interp(s, edge[:, 0], edge[:, 1]), 0.08 * m.u, 0.20 * m.u)
+        # A rising brow goes up as a whole, the skin below it stretches; a falling one may not fold it.
+        rising = smoothstep(0, 1, -above / free)
+        window = np.exp(-((s / 1.5) ** 4)) * bell(t - brow, 0.36 * m.u)
+        corner = np.exp(-(((s - INNER[side]) / 1.1) ** 2)) * bell(t - brow, 0.30 * m.u)
+        whole, end = window * off_lid, corner * off_lid
         zero = np.zeros_like(opening)
-        up = eye.vector(zero, -0.10 * m.u * whole)
+        up = eye.vector(zero, -0.10 * m.u * window * rising)
         towards_nose = INNER[side] * 0.035 * m.u * end
         down = eye.vector(towards_nose, 0.045 * m.u * whole + 0.05 * m.u * end)
         fields[f"browUp{mark}"] = (up, up)
         fields[f"browDown{mark}"] = (down, down)
-        inner = inner + eye.vector(zero, -0.06 * m.u * end)
+        inner = inner + eye.vector(zero, -0.06 * m.u * corner * rising)
     fields["browInnerUp"] = (inner, inner)
     return fields
 

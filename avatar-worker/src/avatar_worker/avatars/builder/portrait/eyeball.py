@@ -135,7 +135,7 @@ def _iris(window: _Window) -> tuple[Floats, Array, npt.NDArray[np.uint8]]:
     )[..., None]  # fmt: skip
     colours = window.rgb * share + typical * (1 - share)
     solid = smoothstep(window.radius + 1.0, window.radius - 1.2, distance)
-    spark = cv2.GaussianBlur(spark, (0, 0), 0.6)
+    spark = np.asarray(cv2.GaussianBlur(spark, (0, 0), 0.6), np.float32)
     bright = np.where(seen[..., None] & near[..., None], window.rgb, 0)
     peak = push_pull(bright, spark > 0.5) if (spark > 0.5).any() else window.rgb
     glint = np.dstack([to_bytes(np.maximum(peak, window.rgb)), to_bytes(spark * 255)])

@@ -27,8 +27,8 @@ def push_pull(rgb: npt.NDArray[np.generic], known: npt.NDArray[np.generic]) -> F
         colour, weight = pyramid[-1]
         height, width = weight.shape
         size = ((width + 1) // 2, (height + 1) // 2)
-        smaller = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
-        weights = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+        smaller = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.float32)
+        weights = np.asarray(cv2.resize(weight, size, interpolation=cv2.INTER_AREA), np.float32)
         pyramid.append((smaller.reshape(size[1], size[0], -1), weights.reshape(size[1], size[0])))
     colour, weight = pyramid[-1]
     filled = colour / np.maximum(weight, 1e-6)[..., None]

@@ -25,13 +25,13 @@ LOWER_TEETH: Final = ((5.3, 8.2), (5.8, 8.4), (6.7, 8.8), (6.9, 8.0), (6.8, 7.6)
 
 UPPER_ARCH_MM, LOWER_ARCH_MM = 26.0, 23.0
 UPPER_EDGE_MM: Final = 1.2
-LOWER_EDGE_MM: Final = 1.0
+LOWER_EDGE_MM: Final = 0.3
 """Below the seam: where the upper row ends and the lower one begins."""
 
 ENAMEL: Final = (222.0, 210.0, 194.0)
 GUM: Final = (138.0, 70.0, 68.0)
 CAVITY: Final = (62.0, 21.0, 19.0)
-TONGUE: Final = (158.0, 74.0, 71.0)
+TONGUE: Final = (172.0, 84.0, 80.0)
 SUPERSAMPLING: Final = 4
 
 
@@ -61,7 +61,7 @@ def interior_numbers(m: Measures) -> dict[str, object]:
     jaw = JAW_U * m.u
     return {
         "mouth_down": [float(m.mouth.down[0]), float(m.mouth.down[1])],
-        "jaw_px": 0.92 * jaw,
+        "jaw_px": 0.90 * jaw,
         "tongue_jaw_px": 0.60 * jaw,
         "tongue_up_px": 9.0 * m.mm,
         "gaze_px": 0.16 * m.u,

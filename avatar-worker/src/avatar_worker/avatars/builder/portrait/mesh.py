@@ -78,7 +78,8 @@ class _Grid:
         a = j * self.columns + i
         upper = values[a] * (1 - fx) + values[a + 1] * fx
         a = a + self.columns
-        return upper * (1 - fy) + (values[a] * (1 - fx) + values[a + 1] * fx) * fy
+        lower = values[a] * (1 - fx) + values[a + 1] * fx
+        return np.asarray(upper * (1 - fy) + lower * fy)
 
     def ring(self, cells: int, whole: tuple[int, int, int, int]) -> Array:
         """0 on the box's sides, 1 from `cells` inwards; a side on the canvas's edge is none."""

@@ -39,9 +39,8 @@ def plate(rgb: Bytes, alpha: Floats, u: float) -> Layer:
         return Layer("plate", (0, 0), rgb.copy())
     filled = push_pull(rgb, ~person)
     # The fill is soft; a little blur hides the pyramid's blocks.
-    filled = cv2.GaussianBlur(filled, (0, 0), 0.08 * u)
-    filled = push_pull(np.where(person[..., None], filled, rgb), np.ones(alpha.shape))
-    return Layer("plate", (0, 0), np.where(person[..., None], to_bytes(filled), rgb))
+    soft = cv2.GaussianBlur(filled, (0, 0), 0.08 * u)
+    return Layer("plate", (0, 0), np.where(person[..., None], to_bytes(soft), rgb))
 
 
 def skin(rgb: Bytes, alpha: Floats, foreground: Bytes, m: Measures) -> Layer:

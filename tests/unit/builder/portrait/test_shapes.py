@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from avatar_worker.avatars.builder.portrait.arkit import amplitude, arkit_to_shape
+from avatar_worker.avatars.builder.portrait.eye_shapes import eye_fields
+from avatar_worker.avatars.builder.portrait.mouth_shapes import JAW_U, mouth_fields
+from avatar_worker.avatars.builder.portrait.shapes import SHAPES, displacements
+from avatar_worker.frames import ARKIT_NAMES, CONTROL_INDEX
+from fakes.portraits import NAMES, measured
+
+Floats = npt.NDArray[np.float64]
+
+CONTRACT = (
+    "close", "narrow", "jawOpen", "smileL", "smileR", "frownL", "frownR", "stretch", "pucker",
+    "funnel", "press", "upperUp", "lowerDown", "lowerIn", "blinkL", "blinkR", "squintL",
+    "squintR", "browUpL", "browUpR", "browDownL", "browDownR", "breath",
+)  # fmt: skip
+UNDRIVEN = {"jawForward", "mouthClose", "tongueOut"}
+"""`mouthClose` drives the seal in the renderer; the other two are not drawn."""
+
+
+def grid(step: int = 8) -> Floats:
+    y, x = np.mgrid[0:641:step, 0:513:step]
+    return np.stack([x, y], -1).reshape(-1, 2).astype(np.float64)
+
+
+def peak(field: Floats, name: str = "actor") -> float:
+    return float(np.linalg.norm(field, axis=-1).max() / measured(name).u)
+
+
+def test_the_shapes_of_the_contract_come_first_and_the_seal_is_among_the_rest() -> None:
+    assert SHAPES[: len(CONTRACT)] == CONTRACT
+    assert "seal" in SHAPES
+    assert len(set(SHAPES)) == len(SHAPES)
+
+
+@pytest.mark.parametrize("opening", [None, "mouth", "eye_l", "eye_r"])
+def test_displacements_have_a_layer_for_each_skin(opening: str | None) -> None:
+    field = displacements(measured("actor"), grid(64), opening, 640)
+    assert field.shape == (1 if opening is None else 2, len(SHAPES), len(grid(64)), 2)
+    assert np.isfinite(field).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "low", "high"),
+    [
+        ("jawOpen", 0.45, 0.55), ("smileL", 0.12, 0.20), ("frownR", 0.08, 0.10),
+        ("stretch", 0.05, 0.10), ("pucker", 0.08, 0.14), ("press", 0.02, 0.09),
+        ("lowerDown", 0.08, 0.09), ("blinkL", 0.06, 0.20), ("browUpR", 0.09, 0.11),
+        ("browDownL", 0.07, 0.11), ("breath", 0.02, 0.05),
+    ],
+)  # fmt: skip
+def test_peaks_are_as_designed(shape: str, low: float, high: float) -> None:
+    field = displacements(measured("actor"), grid(4), "mouth", 640)[:, SHAPES.index(shape)]
+    assert low < peak(field) < high
+
+
+def test_lids_move_only_their_own_lower_skin() -> None:
+    m = measured("actor")
+    k = SHAPES.index("blinkL")
+    own = displacements(m, grid(4), "eye_l", 640)[:, k]
+    other = displacements(m, grid(4), "eye_r", 640)[:, k]
+    assert np.abs(own[0] - own[1]).max() > 5
+    np.testing.assert_array_equal(other[0], other[1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shape_of_the_mouth_ends_before_the_eyes(name: str) -> None:
+    m = measured(name)
+    xy = grid(4)
+    above = xy[:, 1] < min(m.eyes["l"].centre[1], m.eyes["r"].centre[1]) - 0.25 * m.u
+    for shape, pair in mouth_fields(m, xy).items():
+        for field in pair:
+            assert np.abs(field[above]).max() < 0.01 * m.u, shape
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shape_of_the_eyes_ends_above_the_mouth(name: str) -> None:
+    m = measured(name)
+    xy = grid(4)
+    below = xy[:, 1] > m.mouth.centre[1] - 0.25 * m.u
+    for shape, pair in eye_fields(m, xy).items():
+        for field in pair:
+            assert np.abs(field[below]).max() < 0.01 * m.u, shape
+
+
+def test_a_blink_leaves_the_brow_alone() -> None:
+    m = measured("actor")
+    for side in "lr":
+        edge = m.brow_edge_px[side]
+        brow = m.eyes[side].canvas(edge[:, 0], edge[:, 1] - 0.02 * m.u)
+        upper, _ = eye_fields(m, brow)[f"blink{side.upper()}"]
+        assert np.abs(upper).max() < 0.02 * m.u
+
+
+def test_the_jaw_takes_the_corners_along_by_their_share() -> None:
+    m = measured("actor")
+    corners = m.mouth.canvas(np.array([-1.0, 1.0]), np.zeros(2))
+    upper, lower = mouth_fields(m, corners)["jawOpen"]
+    np.testing.assert_allclose(upper, lower, atol=0.5)
+    np.testing.assert_allclose(lower @ m.mouth.down, 0.30 * JAW_U * m.u, rtol=0.15)
+
+
+def test_without_parted_lips_closing_moves_next_to_nothing() -> None:
+    m = measured("actor")
+    assert not m.toothy
+    upper, lower = mouth_fields(m, grid(4))["close"]
+    assert max(np.abs(upper).max(), np.abs(lower).max()) < 0.03 * m.u
+
+
+def test_a_toothy_smile_is_closed_and_taken_back_a_little() -> None:
+    m = measured("astronaut")
+    assert m.toothy
+    fields = mouth_fields(m, grid(4))
+    assert peak(fields["close"][1], "astronaut") > 0.04
+    corner = m.mouth.canvas(np.array([1.0]), np.zeros(1))
+    inwards = mouth_fields(m, corner)["close"][0][0] @ m.mouth.along
+    assert inwards < -0.02 * m.u
+
+
+def test_breath_leaves_head_and_lower_edge_alone() -> None:
+    m = measured("actor")
+    xy = grid(8)
+    field = displacements(m, xy, None, 640)[0, SHAPES.index("breath")]
+    assert np.abs(field[xy[:, 1] < m.chin[1]]).max() == 0
+    assert np.abs(field[xy[:, 1] >= 640]).max() == 0
+    assert field[:, 1].min() < -0.015 * m.u
+
+
+def test_every_control_but_three_drives_a_shape_or_the_gaze() -> None:
+    matrix = arkit_to_shape(measured("actor"))
+    assert matrix.dtype == np.float32
+    silent = {n for n in ARKIT_NAMES if not matrix[CONTROL_INDEX[n]].any()}
+    gaze = {n for n in silent if n.startswith(("eyeLookIn", "eyeLookOut"))}
+    assert silent - gaze == UNDRIVEN
+
+
+def test_sides_of_controls_are_sides_of_shapes() -> None:
+    matrix = arkit_to_shape(measured("actor"))
+    for control, shape in (
+        ("eyeBlink", "blink"),
+        ("mouthSmile", "smile"),
+        ("browDown", "browDown"),
+    ):
+        for side, other in (("Left", "R"), ("Right", "L")):
+            row = matrix[CONTROL_INDEX[f"{control}{side}"]]
+            assert row[SHAPES.index(f"{shape}{side[0]}")] > 0
+            assert row[SHAPES.index(f"{shape}{other}")] == 0
+
+
+def test_a_small_mouth_moves_less() -> None:
+    assert 0.75 <= amplitude(measured("actor")) <= 1.15
+    assert amplitude(measured("actor")) < amplitude(measured("astronaut"))
+    jaw = (CONTROL_INDEX["jawOpen"], SHAPES.index("jawOpen"))
+    for name in NAMES:
+        matrix = arkit_to_shape(measured(name))
+        assert matrix[jaw] == pytest.approx(0.5 * amplitude(measured(name)))
