@@ -1,0 +1,135 @@
+"""How far pictures are from their sound: as sent, and as a viewer decodes them.
+
+Skew is picture minus sound of one event; positive means that the picture is late. As sent, it is
+between the picture's way into the SDK and the sound's way out of the SDK's queue. At the viewer it
+contains the difference of two jitter buffers that a Python viewer does not align. Run from the
+repository: `python -m benchmarks.avsync [--json] [--short]`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.measuring import analysis
+from benchmarks.measuring.recording import Recorded
+from benchmarks.measuring.run import Outcome, main
+from benchmarks.measuring.scene import Scene
+from benchmarks.measuring.stimulus import bursts, ruler
+
+EVENTS: Final = 120
+SHORT_EVENTS: Final = 3
+STALLS: Final = 3
+STALL: Final = 0.25
+INTERRUPTIONS: Final = 50
+INJECTED: Final = 0.08
+HALF_HOUR: Final = 1800.0
+
+Span = tuple[float, float]
+
+
+class Skew:
+    """The skew of all events of one recording, by the time of their sound."""
+
+    def __init__(self, of: Recorded) -> None:
+        self._sounds = analysis.sound_onsets(of)
+        self._pictures = analysis.picture_onsets(of)
+        self.times, self.skew = analysis.pair(self._pictures, self._sounds)
+
+    def within(self, span: Span) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The skews of the events in a span of time."""
+        return self.skew[(self.times >= span[0]) & (self.times < span[1])]
+
+    def median(self, *spans: Span) -> float:
+        """The median over spans, in ms."""
+        return 1000 * float(np.median(np.concatenate([self.within(span) for span in spans])))
+
+    def summary(self, span: Span, name: str) -> dict[str, float | None]:
+        """Mean, spread and growth in a span."""
+        inside = (self.times >= span[0]) & (self.times < span[1])
+        times, skew = self.times[inside], 1000 * self.skew[inside]
+        return {
+            f"{name}_mean": round(float(skew.mean()), 1),
+            f"{name}_sd": round(float(skew.std()), 1),
+            f"{name}_p99_abs": round(float(np.percentile(np.abs(skew), 99)), 1),
+            f"{name}_p99_from_median": round(
+                float(np.percentile(np.abs(skew - np.median(skew)), 99)), 1
+            ),
+            f"{name}_drift_30min": analysis.drift_ms(times, skew / 1000, HALF_HOUR),
+        }
+
+    def agreement(self, span: Span, mirrored: bool = False) -> float:
+        """Share of sounds with a picture at the usual distance; mirrored: of another's sounds."""
+        sounds = self._sounds[(self._sounds >= span[0]) & (self._sounds < span[1])]
+        events = len(sounds)
+        if mirrored:
+            sounds = (sounds[0] + sounds[-1] - sounds)[::-1] + 0.3
+        return analysis.agreement(analysis.pair(self._pictures, sounds)[1], events)
+
+
+async def measure(there: Scene, short: bool) -> Outcome:
+    """Measure one path."""
+    events = SHORT_EVENTS if short else EVENTS
+    steady = await there.say_all(bursts(events, seed=1)[0])
+    stalled, interrupted = ([], []) if short else (await stalls(there), [await clears(there)])
+    await there.avatar.tell("delay", INJECTED)
+    delayed = await there.say_all(bursts(SHORT_EVENTS if short else 12, seed=4)[0])
+    avatar, viewer = await there.recordings()
+    sent, seen = Skew(avatar), Skew(viewer)
+    metrics: dict[str, Any] = sent.summary(steady, "sent_skew_ms")
+    metrics |= seen.summary(steady, "received_skew_ms")
+    for name, spans in (("stall", stalled), ("interruptions", interrupted)):
+        if spans:
+            for kind, skew in (("sent", sent), ("received", seen)):
+                step = skew.median(*spans) - skew.median(steady)
+                metrics[f"{kind}_step_after_{name}_ms"] = round(step, 1)
+    injected = seen.median(delayed) - seen.median(stalled[-1] if stalled else steady)
+    metrics["injected_ms"] = round(injected, 1)
+    gaps = np.diff(viewer.picture_times) * 1000
+    metrics["picture_gap_ms_p99"] = round(float(np.percentile(gaps, 99)), 1)
+    metrics |= {name: round(float(value), 1) for name, value in viewer.delays.items()}
+    controls = {
+        "events_are_found": seen.agreement(steady) >= 0.9,
+        "injected_80_ms_reads_80": abs(injected - 1000 * INJECTED) <= 10,
+    }
+    if not short:
+        metrics["foreign_sound_agreement"] = round(seen.agreement(steady, mirrored=True), 2)
+        controls["foreign_sound_is_not_found"] = metrics["foreign_sound_agreement"] <= 0.3
+    return Outcome(metrics, controls, events)
+
+
+async def stalls(there: Scene) -> list[Span]:
+    """Stall the renderer in mid-speech; the spans of the speech after each stall."""
+    spans = []
+    for number in range(STALLS):
+        begun = len(there.agent.finished)
+        await there.agent.say(bursts(8, seed=10 + number)[0])
+        await asyncio.sleep(1.0)
+        await there.avatar.tell("stall", STALL)
+        await asyncio.sleep(1.0)
+        since = asyncio.get_running_loop().time()
+        await there.agent.until("finished", begun + 1, 30)
+        await asyncio.sleep(0.5)
+        spans.append((since, asyncio.get_running_loop().time()))
+    return spans
+
+
+async def clears(there: Scene) -> Span:
+    """Interrupt many times, then speak; the span of that speech."""
+    draw = random.Random(2)
+    for _ in range(INTERRUPTIONS):
+        begun = len(there.agent.finished)
+        await there.agent.say(ruler(3.0))
+        await asyncio.sleep(draw.uniform(0.2, 0.6))
+        await there.agent.clear()
+        await there.agent.until("finished", begun + 1, 3)
+        await asyncio.sleep(0.2)
+    await asyncio.sleep(1.0)
+    return await there.say_all(bursts(12, seed=3)[0])
+
+
+if __name__ == "__main__":
+    main("avsync", __doc__ or "", measure)
