@@ -63,7 +63,7 @@ def test_the_tiny_avatar_looks_the_same(pose: str) -> None:
     assert psnr_db(tiny_avatar(), pose) >= LEAST_DB
 
 
-@pytest.mark.parametrize("pose", ["ah", "oh", "m", "l", "blink", "look", "turn", "turn_back"])
+@pytest.mark.parametrize("pose", ["ah", "oh", "m", "look", "turn", "turn_back"])
 def test_the_demo_avatar_looks_the_same(demo: Avatar, pose: str) -> None:
     assert psnr_db(demo, pose) >= LEAST_DB
 

@@ -1,6 +1,7 @@
 """How loops are compiled.
 
-What a loop inlines lies in its own file: the cache on disk notices changes of that file only.
+The cache on disk notices a change of the file that a loop lies in, not of what it inlines: after a
+change of `sampling`, clear `__pycache__`.
 """
 
 from __future__ import annotations

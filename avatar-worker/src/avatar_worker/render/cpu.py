@@ -17,7 +17,7 @@ from avatar_worker.avatars import Avatar
 from avatar_worker.clock import Ticks
 from avatar_worker.frames import CONTROL_NAMES, FaceControls, HeadPose, VideoFrame
 
-from . import kernels
+from . import raster, slits
 from .colour import pack_i420
 from .prepared import Prepared, ReadySlit
 from .renderer import RenderSlot
@@ -46,7 +46,7 @@ class CpuSlot:
     def fresh_map(self, which: int, rows: int, columns: int) -> npt.NDArray[np.int32]:
         """Return one of three maps, empty. int32, (rows, columns, 2)."""
         taken = self.maps[which, : 2 * rows * columns].reshape(rows, columns, 2)
-        taken.fill(kernels.UNSEEN)
+        taken.fill(raster.UNSEEN)
         return taken
 
     def cover(self, which: int, rows: int, columns: int) -> npt.NDArray[np.int32]:
@@ -103,7 +103,7 @@ def _draw(slot: CpuSlot, controls: FaceControls) -> VideoFrame:
     drive = ready.driver.drive(controls)
     placed = ready.field.place(drive.weights, drive.head)
     np.copyto(slot.canvas, ready.plate)
-    kernels.draw_skin(ready.whole, ready.uv, placed, slot.canvas, ready.skin, ready.plate)
+    raster.draw_skin(ready.whole, ready.uv, placed, slot.canvas, ready.skin, ready.plate)
     for slit in ready.slits:
         _draw_slit(slot, slit, placed, drive)
     data = np.empty(ready.height * ready.width * 3 // 2, np.uint8)
@@ -122,22 +122,25 @@ def _draw_slit(slot: CpuSlot, slit: ReadySlit, placed: Floats, drive: Drive) -> 
     if columns <= 0 or rows <= 0:
         return
     upper, over = slot.fresh_map(0, rows, columns), slot.cover(0, rows, columns)
-    kernels.draw_map(slit.upper, ready.uv, placed, x0, y0, upper)
-    left, top, right, bottom = kernels.draw_upper(
+    raster.draw_map(slit.upper, ready.uv, placed, x0, y0, upper)
+    left, top, right, bottom = slits.draw_upper(
         slot.canvas, ready.plate, x0, y0, upper, ready.skin, ready.mask_upper, over
     )
     columns, rows = right - left, bottom - top
     if columns <= 0 or rows <= 0:
         return
     lower, under = slot.fresh_map(1, rows, columns), slot.cover(1, rows, columns)
-    kernels.draw_map(slit.lower, ready.uv, placed, x0 + left, y0 + top, lower)
+    raster.draw_map(slit.lower, ready.uv, placed, x0 + left, y0 + top, lower)
     inner = slot.fresh_map(2, rows, columns)
-    if kernels.cover_lower(lower, ready.mask_lower, ready.width, ready.height, under):
-        kernels.draw_map(slit.inner, ready.uv, placed, x0 + left, y0 + top, inner)
+    first, stop = slits.cover_lower(lower, ready.mask_lower, ready.width, ready.height, under)
+    if first < stop:
+        raster.draw_map(
+            slit.inner, ready.uv, placed, x0 + left, y0 + top + first, inner[first:stop]
+        )
     table = slit.table.copy()
     for row, part in zip(table, slit.opening.parts, strict=True):
         row[3:] += np.rint(np.multiply(drive.shifts.get(part.role, (0.0, 0.0)), 65536)).astype(int)
-    kernels.draw_slit(
+    slits.draw_slit(
         slot.canvas,
         ready.plate,
         (x0, y0, left, top),
@@ -149,4 +152,5 @@ def _draw_slit(slot: CpuSlot, slit: ReadySlit, placed: Floats, drive: Drive) -> 
         round(256 * slit.opening.shadow),
         slit.opening.reach,
         slot.column,
+        slit.solid,
     )

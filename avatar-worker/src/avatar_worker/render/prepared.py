@@ -34,6 +34,7 @@ class ReadySlit:
         inner: The same of what only follows the head.
         parts: The interior's textures, packed, flat, one after the other.
         table: Base, width, height, fixed-point x and y of every part. int64, (parts, 5).
+        solid: Whether the person hides the plate wherever the slit's skin comes from.
     """
 
     opening: Opening
@@ -43,6 +44,7 @@ class ReadySlit:
     inner: Triangles
     parts: Packed
     table: npt.NDArray[np.int64]
+    solid: bool
 
 
 class Prepared:
@@ -68,7 +70,8 @@ class Prepared:
         sheets = {(s.mesh.name, s.layer): s for s in self.field.sheets}
         openings = openings_of(avatar)
         uppers = [sheets[o.slit.mesh, "upper"] for o in openings]
-        visible, cut = _Sums(planes.skin[..., 3] > 0), _Sums(planes.mask_upper < 255)
+        visible, sheer = _Sums(planes.skin[..., 3] > 0), _Sums(planes.skin[..., 3] < 255)
+        cut = _Sums(planes.mask_upper < 255)
         body = next(s for s in self.field.sheets if s.layer == "skin")
         whole = [_body_triangles(body, visible, uppers)]
         slits = []
@@ -76,7 +79,8 @@ class Prepared:
             parted = cut.any_in(upper.mesh.xy, upper.mesh.tri)
             whole.append(upper.mesh.tri[~parted] + upper.start)
             lower, inner = (sheets[opening.slit.mesh, layer] for layer in ("lower", "inner"))
-            slits.append(_slit(opening, upper, parted, lower, inner))
+            solid = not bool(sheer.any_in(upper.mesh.xy, upper.mesh.tri[parted]).any())
+            slits.append(_slit(opening, upper, parted, lower, inner, solid))
         self.whole: Triangles = np.concatenate(whole).astype(np.int32)
         self.slits = tuple(slits)
 
@@ -115,7 +119,12 @@ def _body_triangles(body: Sheet, visible: _Sums, uppers: list[Sheet]) -> Triangl
 
 
 def _slit(
-    opening: Opening, upper: Sheet, parted: npt.NDArray[np.bool_], lower: Sheet, inner: Sheet
+    opening: Opening,
+    upper: Sheet,
+    parted: npt.NDArray[np.bool_],
+    lower: Sheet,
+    inner: Sheet,
+    solid: bool,
 ) -> ReadySlit:
     """Lay the interior's textures one after the other."""
     textures, table, base = [np.zeros(0, np.uint32)], [], 0
@@ -134,6 +143,7 @@ def _slit(
         inner=(inner.mesh.tri + inner.start).astype(np.int32),
         parts=np.concatenate(textures),
         table=np.array(table, np.int64).reshape(-1, 5),
+        solid=solid,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.avatars import tiny_rig
 
 from avatar_worker.avatars import Mesh
-from avatar_worker.render import kernels
+from avatar_worker.render import raster, slits
 from avatar_worker.render.prepared import flat, packed
 from avatar_worker.render.reference import sample, texture_map
 
@@ -23,13 +23,13 @@ def grid(seed: int, *, shake: float) -> tuple[Mesh, np.ndarray]:
 
 
 def compiled_map(mesh: Mesh, xy: np.ndarray, x0: int = 0, y0: int = 0) -> np.ndarray:
-    target = np.full((ROWS, COLUMNS, 2), kernels.UNSEEN, np.int32)
-    kernels.draw_map(mesh.tri, mesh.xy, xy, x0, y0, target)
+    target = np.full((ROWS, COLUMNS, 2), raster.UNSEEN, np.int32)
+    raster.draw_map(mesh.tri, mesh.xy, xy, x0, y0, target)
     return target
 
 
 def as_pixels(found: np.ndarray) -> np.ndarray:
-    return np.where(found == kernels.UNSEEN, np.nan, found / 65536)
+    return np.where(found == raster.UNSEEN, np.nan, found / 65536)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -59,13 +59,13 @@ def test_a_map_may_start_anywhere() -> None:
     mesh, xy = grid(3, shake=2.0)
     whole, part = compiled_map(mesh, xy), compiled_map(mesh, xy, 20, 10)
     assert np.abs(whole[10:, 20:] - part[: ROWS - 10, : COLUMNS - 20]).max() < 600
-    assert (part[:, 48:] == kernels.UNSEEN).all()
+    assert (part[:, 48:] == raster.UNSEEN).all()
 
 
 def test_triangles_that_show_their_back_are_left_out() -> None:
     mesh, xy = grid(0, shake=0.0)
     mirrored = np.ascontiguousarray([64, 0] + xy * [-1, 1], np.float32)
-    assert (compiled_map(mesh, mirrored) == kernels.UNSEEN).all()
+    assert (compiled_map(mesh, mirrored) == raster.UNSEEN).all()
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf, 16_384.0, -16_384.0])
@@ -73,7 +73,7 @@ def test_a_vertex_gone_astray_writes_nothing_outside_the_map(poison: float) -> N
     mesh, xy = grid(1, shake=2.0)
     xy[40] = poison
     guarded = np.full((ROWS + 20, COLUMNS, 2), 7, np.int32)
-    kernels.draw_map(mesh.tri, mesh.xy, xy, 0, 0, guarded[10:-10])
+    raster.draw_map(mesh.tri, mesh.xy, xy, 0, 0, guarded[10:-10])
     assert (guarded[:10] == 7).all()
     assert (guarded[-10:] == 7).all()
 
@@ -84,7 +84,7 @@ def test_texture_coordinates_beyond_the_texture_take_its_edge() -> None:
     skin = np.full((ROWS, COLUMNS, 4), 255, np.uint8)
     skin[..., 0] = np.arange(ROWS)[:, None]
     canvas = np.zeros((ROWS, COLUMNS), np.uint32)
-    kernels.draw_skin(far.tri, far.xy, xy, canvas, flat(packed(skin)), np.zeros_like(canvas))
+    raster.draw_skin(far.tri, far.xy, xy, canvas, flat(packed(skin)), np.zeros_like(canvas))
     red = canvas[:, :65] & 255
     assert red.min() == 0
     assert red.max() == ROWS - 1
@@ -99,7 +99,7 @@ def test_skin_over_plate_is_within_a_level_of_the_plain_sum(seed: int) -> None:
     plate = rng.integers(0, 256, (ROWS, COLUMNS, 3), np.uint8)
     back = packed(np.dstack([plate, plate[..., 0]]))
     canvas = back.copy()
-    kernels.draw_skin(mesh.tri, mesh.xy, xy, canvas, flat(packed(skin)), back)
+    raster.draw_skin(mesh.tri, mesh.xy, xy, canvas, flat(packed(skin)), back)
     colour, alpha = sample(skin, texture_map(mesh, xy, (ROWS, COLUMNS)))
     expected = plate + alpha * (colour - plate)
     drawn = canvas.view(np.uint8).reshape(ROWS, COLUMNS, 4)[..., :3].astype(float)
@@ -113,7 +113,7 @@ def test_a_sample_between_pixels_is_exact_along_either_axis() -> None:
     mesh, xy = grid(0, shake=0.0)
     moved = np.ascontiguousarray(xy + [0.25, 0.0], np.float32)
     canvas = np.zeros((ROWS, COLUMNS), np.uint32)
-    kernels.draw_skin(mesh.tri, mesh.xy, moved, canvas, flat(packed(skin)), canvas.copy())
+    raster.draw_skin(mesh.tri, mesh.xy, moved, canvas, flat(packed(skin)), canvas.copy())
     expected = np.floor((np.arange(1, 64) - 0.25) * 3 + 0.5)
     assert (canvas[5, 1:64] & 255).tolist() == expected.tolist()
 
@@ -125,7 +125,7 @@ def test_the_upper_skin_reports_where_something_shows_through() -> None:
     mask[20:30, 15:40] = 0
     skin = flat(packed(np.full((ROWS, COLUMNS, 4), 255, np.uint8)))
     canvas, cover = np.zeros((ROWS, COLUMNS), np.uint32), np.empty((ROWS, COLUMNS), np.int32)
-    box = kernels.draw_upper(canvas, canvas.copy(), 0, 0, found, skin, flat(mask), cover)
+    box = slits.draw_upper(canvas, canvas.copy(), 0, 0, found, skin, flat(mask), cover)
     assert box == (15, 20, 40, 30)
     assert np.array_equal(cover[:, :65], mask[:, :65])
     assert (cover[:, 65:] == 255).all()
@@ -138,7 +138,7 @@ def test_full_cover_reports_an_empty_box() -> None:
     skin = flat(packed(np.full((ROWS, COLUMNS, 4), 255, np.uint8)))
     canvas, cover = np.zeros((ROWS, COLUMNS), np.uint32), np.empty((ROWS, COLUMNS), np.int32)
     mask = flat(np.full((ROWS, COLUMNS), 255, np.uint8))
-    left, _, right, _ = kernels.draw_upper(
+    left, _, right, _ = slits.draw_upper(
         canvas, canvas.copy(), 0, 0, compiled_map(mesh, xy), skin, mask, cover
     )
     assert right <= left
