@@ -25,7 +25,7 @@ async def test_the_public_plugin_gets_the_answer_that_it_reads() -> None:
         assert reply.body == {
             "status": "started",
             "avatar_participant_identity": "avatar-demo",
-            "features": ["playback_started"],
+            "features": ["playback_started", "pause"],
             "sample_rate": 16000,
         }
 

@@ -72,6 +72,21 @@ class Stage:
         self._drawing.clear()
         self._wake = 0
 
+    def hold(self, sender: str) -> None:
+        """Pause somebody's speech."""
+        heard = self.conductor.playout.pushed - self.queue
+        facts, taken_back = self.conductor.hold(sender, Ticks(self.now), heard)
+        if taken_back:
+            self.queue = 0
+            self._drawing.clear()
+        self._take(facts)
+        self._wake = 0
+
+    def release(self, sender: str) -> None:
+        """Go on with it."""
+        self.conductor.release(sender)
+        self._wake = 0
+
     def run(self, duration: int) -> None:
         """Let time pass, from event to event."""
         until = self.now + duration
@@ -99,6 +114,7 @@ class Stage:
             order = self._orders[int.from_bytes(step.show.data[:4].tobytes(), "little")]
             self.shown.append(Shown(self.now, heard, order))
         for order, _ in step.orders:
+            assert len(order.analysis) % 640 == 0, "the net takes whole steps only"
             self._number += 1
             self._drawing.append((self.now + self.render(self._number), order))
         self._take(step.reports)

@@ -48,6 +48,7 @@ class Conversation(RuleBasedStateMachine):
         self.stage = Stage()
         self.segments: dict[int, Segment] = {}
         self.told: dict[str, list[int]] = {sender: [] for sender in SENDERS}
+        self.held: set[str] = set()
         self.read = 0
 
     @initialize(delay=st.sampled_from([4, 12, 35]), stall_at=st.integers(5, 400))
@@ -120,6 +121,28 @@ class Conversation(RuleBasedStateMachine):
             not end.interrupted for s in self.mine(other) for end in s.ends[before[s.id] :]
         ), "a clear cut somebody else short"
 
+    @rule(sender=st.sampled_from(SENDERS))
+    def somebody_pauses(self, sender: str) -> None:
+        self.stage.hold(sender)
+        self.held.add(sender)
+        self.listen()
+
+    @rule(sender=st.sampled_from(SENDERS))
+    def somebody_goes_on(self, sender: str) -> None:
+        self.stage.release(sender)
+        self.held.discard(sender)
+
+    @precondition(lambda self: bool(self.held))
+    @rule(milliseconds=WAITS)
+    def a_pause_lasts(self, milliseconds: int) -> None:
+        facts = len(self.stage.facts)
+        self.stage.run(ms(milliseconds))
+        self.listen()
+        assert all(
+            fact.sender not in self.held or (isinstance(fact, Finished) and fact.position == 0)
+            for _, fact in self.stage.facts[facts:]
+        ), "a paused voice was heard"
+
     @precondition(lambda self: bool(self.segments))
     @rule(data=st.data())
     def bytes_of_a_cleared_segment_arrive(self, data: st.DataObject) -> None:
@@ -161,6 +184,8 @@ class Conversation(RuleBasedStateMachine):
         """Everybody falls silent: every segment must come to its end, once."""
         for segment in self.segments.values():
             self.stage.conductor.playout.end(segment.id)
+        for sender in SENDERS:
+            self.stage.release(sender)
         total = sum(s.sent for s in self.segments.values())
         self.stage.run(Ticks(total + ms(1_000) * (1 + len(self.segments))))
         self.listen()

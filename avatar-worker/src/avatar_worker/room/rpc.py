@@ -1,4 +1,4 @@
-"""The calls that the avatar answers: clear, and the states of agent and user."""
+"""The calls that the avatar answers: clear, pause, and the states of agent and user."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from .states import RPC_AGENT_STATE, RPC_USER_STATE, ConversationState
 logger = logging.getLogger(__name__)
 
 RPC_CLEAR = "lk.clear_buffer"
+RPC_PAUSE = "avaluma.pause"
+RPC_RESUME = "avaluma.resume"
 OK = "ok"
 
 
@@ -30,6 +32,8 @@ class CallDesk:
         self.counts: Counter[str] = Counter()
         self._methods = {
             RPC_CLEAR: self._clear,
+            RPC_PAUSE: self._pause,
+            RPC_RESUME: self._resume,
             RPC_USER_STATE: self._user_state,
             RPC_AGENT_STATE: self._agent_state,
         }
@@ -49,6 +53,15 @@ class CallDesk:
     def _clear(self, call: rtc.RpcInvocationData) -> str:
         self.counts["clears"] += 1
         self._session.clear(call.caller_identity)
+        return OK
+
+    def _pause(self, call: rtc.RpcInvocationData) -> str:
+        self.counts["pauses"] += 1
+        self._session.hold(call.caller_identity)
+        return OK
+
+    def _resume(self, call: rtc.RpcInvocationData) -> str:
+        self._session.release(call.caller_identity)
         return OK
 
     def _user_state(self, call: rtc.RpcInvocationData) -> str:

@@ -30,7 +30,7 @@ from .worker import AvatarShelf
 
 BODY_TIMEOUT: Final = 5.0  # seconds
 SAMPLE_RATE: Final = 16_000
-FEATURES: Final = ["playback_started"]
+FEATURES: Final = ["playback_started", "pause"]
 CALLER: Final = web.RequestKey("caller", str)
 """Name of the key that a request came with."""
 

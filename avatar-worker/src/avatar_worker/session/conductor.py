@@ -11,7 +11,6 @@ utterance, a little). Between utterances pictures follow the clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -25,12 +24,16 @@ from avatar_worker.engine import PictureOrder
 from avatar_worker.face import Activity
 from avatar_worker.frames import VideoFrame
 
+from .step import Step, Tally
+
 PREFETCH: Final = ms(160)
 """Pictures are ordered this far ahead of the ear; more than the sound track's queue."""
 FIRST_PICTURE_WAIT: Final = ms(60)
 """An utterance starts without its first picture after this long."""
 STARVED_CUSHION: Final = ms(160)
 """After running dry inside a segment, wait for this much before going on."""
+LONGEST_HOLD: Final = ms(60_000)
+"""A sender that has not let go of its speech by then has lost its call."""
 EARLY: Final = ms(2)
 """A picture this close to its time is shown now: timers are no better."""
 
@@ -44,33 +47,6 @@ class Phase(StrEnum):
     """The first picture is being drawn; the sound is held back for it."""
     SOUNDING = "sounding"
     """Sound is playing, pictures follow it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What to do now.
-
-    Attributes:
-        reports: Facts for the senders, in order.
-        orders: Pictures to order, each with its deadline.
-        show: The picture to show now, if any.
-        wake_at: When to ask again, unless something happens before.
-    """
-
-    reports: list[Started | Finished] = field(default_factory=list)
-    orders: list[tuple[PictureOrder, Ticks]] = field(default_factory=list)
-    show: VideoFrame | None = None
-    wake_at: Ticks = Ticks(0)
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts of one session since it began."""
-
-    shown: int = 0
-    late: int = 0
-    clears: int = 0
-    starved: int = 0
 
 
 class Conductor:
@@ -94,6 +70,7 @@ class Conductor:
         self._idle_due = Ticks(0)
         self._idle_frame: VideoFrame | None = None
         self._idle_ordered = False
+        self._held: dict[str, Ticks] = {}
 
     # -- what happens ------------------------------------------------------------------------
 
@@ -128,6 +105,24 @@ class Conductor:
         self._rest(now)
         return [*reports, *dropped]
 
+    def hold(self, sender: str, now: Ticks, heard: int) -> tuple[list[Started | Finished], bool]:
+        """Keep one sender's speech waiting, from the first sample that was not heard.
+
+        Returns:
+            What happened so far, and whether the sound track must be emptied.
+        """
+        self._held.setdefault(sender, now)
+        reports = self.playout.advance(heard)
+        taken_back = self.playout.hold(sender)
+        if taken_back:
+            self._rest(now)
+        return reports, taken_back
+
+    def release(self, sender: str) -> None:
+        """Go on with a held sender's speech. Unknown senders are ignored."""
+        if self._held.pop(sender, None) is not None:
+            self.playout.release(sender)
+
     def clear_all(self, now: Ticks, heard: int) -> list[Started | Finished]:
         """Drop everybody's speech: the session ends."""
         reports = self.playout.advance(heard)
@@ -157,6 +152,8 @@ class Conductor:
         """
         heard = self.playout.pushed - queued
         reports = self.playout.advance(heard)
+        for sender in [s for s, since in self._held.items() if now - since >= LONGEST_HOLD]:
+            self.release(sender)
         self._change_phase(now)
         heard = self.playout.played
         orders = self._speech_orders(now, heard)
@@ -198,7 +195,7 @@ class Conductor:
             if self._drawn or (waited >= FIRST_PICTURE_WAIT and self._awaited):
                 self.phase = Phase.SOUNDING
         elif self.playout.played == self.playout.pushed:
-            if self.playout.empty:
+            if self.playout.ahead(ms(1)) == (0, True):
                 self.playout.settle()
                 self._leave_sounding(continues=False)
             elif self.playout.pushed == self._next_order and not self._drawable(self._next_order):

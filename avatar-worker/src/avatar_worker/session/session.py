@@ -165,7 +165,10 @@ class Session:
 
     def starved(self, segment_id: int) -> bool:
         """Whether an open segment has been played as far as it was received."""
-        return self._conductor.playout.is_open(segment_id) and not self._conductor.sounding
+        playout = self._conductor.playout
+        if playout.is_held(segment_id) or not playout.is_open(segment_id):
+            return False
+        return not self._conductor.sounding
 
     def clear(self, sender: str) -> None:
         """Barge-in: drop everything that this sender has sent, and tell it how far it got."""
@@ -173,7 +176,24 @@ class Session:
 
     def forget(self, sender: str) -> None:
         """The sender has left the room: nobody to tell."""
+        self._conductor.release(sender)
         self._drop(sender, tell=False)
+
+    def hold(self, sender: str) -> None:
+        """Let this sender's speech wait, to go on later with the first sample not heard."""
+        if self._sound is None or self._seat is None:
+            return
+        facts, taken_back = self._conductor.hold(sender, self._clock.now(), self._heard())
+        if taken_back:
+            self._sound.clear()
+            self._seat.cancel()
+        self._report(facts)
+        self._something.set()
+
+    def release(self, sender: str) -> None:
+        """Go on with speech that was held."""
+        self._conductor.release(sender)
+        self._something.set()
 
     def _drop(self, sender: str, *, tell: bool) -> None:
         if self._sound is None or self._seat is None:
