@@ -11,6 +11,7 @@ import pytest
 
 from avatar_worker.audio import Finished, Started
 from avatar_worker.clock import ms
+from avatar_worker.room.absence import Absences
 from avatar_worker.room.reports import Reports
 from livekit import rtc
 
@@ -137,5 +138,34 @@ async def test_a_silent_peer_delays_nobody_else() -> None:
     it.report(finished(1, 100, to="silent"))
     it.report(finished(2, 200, to="b"))
     await it.flush(0.1)
+    assert [to for to, _, _ in line.calls] == ["b"]
+    await it.aclose()
+
+
+async def test_an_end_that_a_reconnect_cut_off_is_told_when_the_peer_is_back() -> None:
+    line = Line(errors={"finished": [1503]}, hold={"finished": asyncio.Event()})
+    absences = Absences(on_gone=lambda identity: None, connected=lambda: True, grace=5.0)
+    it = Reports(line, absences)  # type: ignore[arg-type]
+    it.report(finished(1, 300))
+    await asyncio.sleep(0.05)
+    absences.left("a", reason=0)
+    line.hold["finished"].set()
+    await asyncio.sleep(0.3)
+    assert len(line.calls) == 1, "nobody is there to be called"
+    absences.back("a")
+    await it.flush(2)
+    assert len(line.calls) == 2
+    assert (it.delivered, it.failed) == (1, 0)
+    await it.aclose()
+
+
+async def test_ends_for_others_do_not_wait_for_one_that_reconnects() -> None:
+    line = Line()
+    absences = Absences(on_gone=lambda identity: None, connected=lambda: True, grace=5.0)
+    absences.left("a", reason=0)
+    it = Reports(line, absences)  # type: ignore[arg-type]
+    it.report(finished(1, 300, to="a"))
+    it.report(finished(2, 400, to="b"))
+    await it.flush(0.2)
     assert [to for to, _, _ in line.calls] == ["b"]
     await it.aclose()

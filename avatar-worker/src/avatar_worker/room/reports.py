@@ -11,12 +11,17 @@ from avatar_worker.audio import Finished, Started
 from avatar_worker.clock import seconds
 from livekit import rtc
 
+from .absence import Absences
+
 logger = logging.getLogger(__name__)
 
 RPC_STARTED = "lk.playback_started"
 RPC_FINISHED = "lk.playback_finished"
 NOT_DELIVERED = frozenset({1401, 1505})
 """Codes that prove the peer has not seen the call. After any other, a repeat counts twice."""
+RECIPIENT_LEFT = 1503
+"""Repeated only if the peer may return: answers take milliseconds and outages seconds, so a call
+that a reconnect cut off was lost in the outage."""
 ANSWER_WITHIN = 5.0
 STARTED_HEAD_START = 0.02
 """The SDK may reorder calls that are made at the same moment."""
@@ -37,8 +42,14 @@ class _Peer:
 class Reports:
     """One first-in-first-out line per sender; a slow or foreign one delays nobody else."""
 
-    def __init__(self, participant: rtc.LocalParticipant) -> None:
+    def __init__(
+        self,
+        participant: rtc.LocalParticipant,
+        absences: Absences | None = None,
+    ) -> None:
+        """Report through `participant`; calls wait for a peer that only reconnects."""
         self._participant = participant
+        self._absences = absences
         self._peers: dict[str, _Peer] = {}
         self.delivered = 0
         self.failed = 0
@@ -122,6 +133,8 @@ class Reports:
         """Call the peer; None if it answered, else the error's code."""
         code = 0
         for attempt in range(tries):
+            if self._absences is not None:
+                await self._absences.settled(identity)
             try:
                 await self._participant.perform_rpc(
                     destination_identity=identity,
@@ -133,7 +146,7 @@ class Reports:
                 return None
             except rtc.RpcError as error:
                 code = int(error.code)
-                if code not in NOT_DELIVERED:
+                if code not in NOT_DELIVERED and not self._cut_off(code, identity):
                     break
                 await asyncio.sleep(0.1 * (attempt + 1))
         if code != rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD:
@@ -143,3 +156,7 @@ class Reports:
                 extra={"rpc": method, "code": code, "lk.pii.identity": identity},
             )
         return code
+
+    def _cut_off(self, code: int, identity: str) -> bool:
+        returns = self._absences is not None and self._absences.may_return(identity)
+        return code == RECIPIENT_LEFT and returns

@@ -18,6 +18,7 @@ from avatar_worker.frames import VideoFrame
 from avatar_worker.session import Session, SessionState
 from livekit import rtc
 
+from .absence import Absences
 from .door import JoinRequest
 from .presence import LeaveRules, Presence
 from .reports import Reports
@@ -87,6 +88,10 @@ class RoomSession:
             on_behalf=request.on_behalf,
             now=clock.now(),
         )
+        self._absences = Absences(
+            on_gone=self._gone,
+            connected=lambda: self._room.connection_state == rtc.ConnectionState.CONN_CONNECTED,
+        )
         self._sound: SoundTrack | None = None
         self._pictures: PictureTrack | None = None
         self._reports: Reports | None = None
@@ -109,6 +114,7 @@ class RoomSession:
             # The face first: who joins and cannot publish silences its agent for good.
             first = await self._session.first_picture(seed=zlib.crc32(self.id.encode()))
             self._room.on("disconnected", self._disconnected)
+            self._room.on("participant_connected", self._participant_came)
             self._room.on("participant_disconnected", self._participant_left)
             self._room.on("participant_attributes_changed", self._attributes_changed)
             try:
@@ -125,7 +131,7 @@ class RoomSession:
     async def _publish(self, first: VideoFrame) -> None:
         participant = self._room.local_participant
         canvas = self._session.avatar.canvas
-        self._reports = Reports(participant)
+        self._reports = Reports(participant, self._absences)
         self._speech.answer_through(self._reports)
         self._calls = CallDesk(participant, self._session, on_behalf=self.on_behalf)
         if agent := self._agent():
@@ -190,10 +196,16 @@ class RoomSession:
                 return
             await asyncio.wait([self._session.failed], timeout=LOOK_AROUND)
 
+    def _participant_came(self, participant: rtc.RemoteParticipant) -> None:
+        self._absences.back(participant.identity)
+
     def _participant_left(self, participant: rtc.RemoteParticipant) -> None:
-        self._session.forget(participant.identity)
+        self._absences.left(participant.identity, reason=participant.disconnect_reason)
+
+    def _gone(self, identity: str) -> None:
+        self._session.forget(identity)
         if self._reports is not None:
-            self._reports.forget(participant.identity)
+            self._reports.forget(identity)
 
     def _attributes_changed(self, changed: Mapping[str, str], participant: rtc.Participant) -> None:
         if participant.identity == self.on_behalf and self._calls is not None:
@@ -236,6 +248,7 @@ class RoomSession:
         """Give everything back, in the reverse order. Every step runs, whatever fails."""
         if self._watch is not None:
             self._watch.cancel()
+        self._absences.close()
         await self._speech.aclose()
         await self._session.aclose()
         if self._reports is not None:

@@ -28,6 +28,8 @@ QUIET_TIMEOUT = 10.0
 """A stream that says nothing for this long while nothing is left to play has lost its trailer."""
 NEWS_WITHIN = 4.0
 """LiveKit announces participants without tracks up to 3 s after they may speak."""
+DRAINED_WITHIN = 0.05
+"""Seconds that a stream gets to hand over what has arrived when its sender opens the next one."""
 DEFAULT_RATE = 16_000
 DEFAULT_CHANNELS = 1
 
@@ -49,6 +51,7 @@ class SpeechIn:
         self._quiet_timeout = quiet_timeout
         self._reports: ReportPort | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._reading: dict[str, asyncio.Task[None]] = {}
         self._warned: set[str] = set()
         self.counts: Counter[str] = Counter()
         # Allowed before connecting, and done then: no stream can be missed.
@@ -104,6 +107,27 @@ class SpeechIn:
             self._refuse(reader, identity, refusal)
 
     def _admit(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+        older = self._reading.get(identity)
+        if older is not None:
+            task = self._spawn(self._read_after(older, reader, identity), "speech-next")
+        elif (segment_id := self._begin(reader, identity)) is not None:
+            task = self._spawn(self._read(reader, segment_id), "speech-stream")
+        else:
+            return
+        self._reading[identity] = task
+        task.add_done_callback(lambda done: self._forget(identity, done))
+
+    async def _read_after(
+        self, older: asyncio.Task[None], reader: rtc.ByteStreamReader, identity: str
+    ) -> None:
+        """Begin when the stream before has been read: each has a queue of its own in the SDK."""
+        await asyncio.wait({older}, timeout=DRAINED_WITHIN)
+        segment_id = self._begin(reader, identity)
+        if segment_id is not None:
+            await self._read(reader, segment_id)
+
+    def _begin(self, reader: rtc.ByteStreamReader, identity: str) -> int | None:
+        """Open the stream's segment; None if it cannot be read, which its sender is told."""
         try:
             rate, channels = _format(reader.info.attributes or {})
             segment_id = self._session.begin(identity, sample_rate=rate, channels=channels)
@@ -113,14 +137,19 @@ class SpeechIn:
             if self._reports is not None:
                 self._reports.report(Finished(0, identity, Ticks(0), interrupted=False))
             self._tell(identity, str(error))
-            return
+            return None
         self.counts["streams"] += 1
-        self._spawn(self._read(reader, segment_id), "speech-stream")
+        return segment_id
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _forget(self, identity: str, task: asyncio.Task[None]) -> None:
+        if self._reading.get(identity) is task:
+            del self._reading[identity]
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _speaker(self, identity: str) -> Speaker:
         participant = self._room.remote_participants.get(identity)
