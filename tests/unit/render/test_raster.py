@@ -10,6 +10,7 @@ from avatar_worker.avatars import Mesh
 from avatar_worker.render import raster, slits
 from avatar_worker.render.prepared import flat, packed
 from avatar_worker.render.reference import sample, texture_map
+from avatar_worker.render.sampling import mix
 
 ROWS, COLUMNS = 60, 70
 
@@ -142,3 +143,15 @@ def test_full_cover_reports_an_empty_box() -> None:
         canvas, canvas.copy(), 0, 0, compiled_map(mesh, xy), skin, mask, cover
     )
     assert right <= left
+
+
+def test_mixing_rounds_to_nearest_for_every_pair_of_bytes() -> None:
+    front, alpha = (grid.ravel() for grid in np.meshgrid(np.arange(256), np.arange(256)))
+    back = (front * 7 + alpha * 3) % 256
+    expected = np.rint((front * alpha + back * (255 - alpha)) / 255).astype(int)
+    grey = 0x010101
+    found = [
+        mix.py_func(int(b) * grey, int(f) * grey, int(a))
+        for b, f, a in zip(back, front, alpha, strict=True)
+    ]
+    assert found == (expected * grey).tolist()

@@ -68,8 +68,11 @@ def sample_mask(texture: Array, w: int, h: int, u: Any, v: Any) -> Any:
 
 @inlined
 def mix(back: Any, front: Any, alpha: Any) -> Any:
-    """Lay a packed colour over another; alpha 0..255."""
-    red = ((front & 255) * alpha + (back & 255) * (255 - alpha) + 127) // 255
-    green = (((front >> 8) & 255) * alpha + ((back >> 8) & 255) * (255 - alpha) + 127) // 255
-    blue = (((front >> 16) & 255) * alpha + ((back >> 16) & 255) * (255 - alpha) + 127) // 255
-    return red | (green << 8) | (blue << 16)
+    """Lay a packed colour over another; alpha 0..255. Rounded to nearest; clears the top byte."""
+    rest = 255 - alpha
+    even = (front & 0xFF00FF) * alpha + (back & 0xFF00FF) * rest + 0x800080
+    odd = ((front >> 8) & 0xFF) * alpha + ((back >> 8) & 0xFF) * rest + 0x80
+    # x / 255 is (x + x / 256) / 256 to the nearest for all products of two bytes.
+    even = ((even + ((even >> 8) & 0xFF00FF)) >> 8) & 0xFF00FF
+    odd = (odd + (odd >> 8)) & 0xFF00
+    return even | odd

@@ -165,7 +165,7 @@ def draw_slit(
                     green = (((inside >> 8) & 255) * light + 32768) >> 16
                     blue = (((inside >> 16) & 255) * light + 32768) >> 16
                     behind = mix(red | (green << 8) | (blue << 16), behind, under)
-                colour = mix(behind, colour, over)
+                colour = mix(behind, colour, over) if over > 0 else behind
             if alpha < 255:
                 colour = mix(np.int64(plate[y0 + top + y, x0 + left + x]), colour, alpha)
             canvas[y0 + top + y, x0 + left + x] = colour
