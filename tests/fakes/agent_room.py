@@ -5,6 +5,7 @@ It emits the events of `rtc.Room` in the order of the SDK, and answers RPC with 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -43,6 +44,9 @@ class Peer:
     track_publications: dict[str, Any] = field(default_factory=dict)
     methods: dict[str, Handler] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    disconnect_reason: int | None = None
+    dead: bool = False
+    """Its process was killed: it is listed and answers nothing."""
 
 
 class AgentParticipant:
@@ -71,6 +75,8 @@ class AgentParticipant:
         if peer is None:
             raise rtc.RpcError(rtc.RpcError.ErrorCode.RECIPIENT_NOT_FOUND, "recipient not found")
         peer.calls.append((method, payload))
+        if peer.dead:
+            await asyncio.Event().wait()
         if method not in peer.methods:
             raise rtc.RpcError(rtc.RpcError.ErrorCode.UNSUPPORTED_METHOD, "unsupported method")
         return peer.methods[method](
@@ -112,6 +118,11 @@ class AgentRoom(rtc.EventEmitter[str]):
     def isconnected(self) -> bool:
         return self._connected
 
+    @property
+    def connection_state(self) -> int:
+        state = rtc.ConnectionState
+        return state.CONN_CONNECTED if self._connected else state.CONN_DISCONNECTED
+
     def connect(self) -> None:
         self._connected = True
         self.emit("connection_state_changed", rtc.ConnectionState.CONN_CONNECTED)
@@ -131,8 +142,10 @@ class AgentRoom(rtc.EventEmitter[str]):
         self.emit("track_published", video, peer)
         return peer
 
-    def leave(self, identity: str) -> None:
-        self.emit("participant_disconnected", self.remote_participants.pop(identity))
+    def leave(self, identity: str, *, reason: int = rtc.DisconnectReason.CLIENT_INITIATED) -> None:
+        peer = self.remote_participants.pop(identity)
+        peer.disconnect_reason = reason
+        self.emit("participant_disconnected", peer)
 
     def call(self, caller: str, method: str, payload: str = "") -> str:
         """A remote participant calls the agent."""
