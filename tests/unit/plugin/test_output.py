@@ -14,7 +14,8 @@ from livekit.agents.voice.io import (
     AudioOutputCapabilities,
     PlaybackFinishedEvent,
 )
-from livekit.plugins.avaluma.output import AudioRoute, AvatarAudioOutput
+from livekit.plugins.avaluma.output import AvatarAudioOutput
+from livekit.plugins.avaluma.route import AudioRoute
 
 IDENTITY = "avatar-demo"
 

@@ -25,6 +25,7 @@ STOP_PATH = "/v1/livekit/stop-avatar"
 
 DEFAULT_SAMPLE_RATE = 16000
 FEATURE_PLAYBACK_STARTED = "playback_started"
+FEATURE_PAUSE = "pause"
 
 # Bounds the whole request: a server that accepts the connection and never answers
 # must not hang the agent.
@@ -41,6 +42,8 @@ class StartReply:
 
     playback_started: bool = False
     """It calls ``lk.playback_started`` at the first audible sample."""
+    pause: bool = False
+    """It answers ``avaluma.pause`` and ``avaluma.resume``."""
     sample_rate: int = DEFAULT_SAMPLE_RATE
     """The rate it wants to receive, Hz."""
 
@@ -180,9 +183,11 @@ class AvatarServer:
         if type(rate) is not int or not 8000 <= rate <= 48000:
             logger.warning("the avatar server asks for an impossible sample rate, using 16000")
             rate = DEFAULT_SAMPLE_RATE
-        features = answer.get("features")
+        listed = answer.get("features")
+        features = listed if isinstance(listed, list) else []
         return StartReply(
-            playback_started=isinstance(features, list) and FEATURE_PLAYBACK_STARTED in features,
+            playback_started=FEATURE_PLAYBACK_STARTED in features,
+            pause=FEATURE_PAUSE in features,
             sample_rate=rate,
         )
 

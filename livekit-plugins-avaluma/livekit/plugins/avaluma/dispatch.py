@@ -69,8 +69,8 @@ class AvatarDispatch:
         except BaseException:
             await self.stop()
             raise
-        # Only a worker that reports it registers under a dispatch name.
-        return StartReply(playback_started=True)
+        # Only a worker that can do this registers under a dispatch name.
+        return StartReply(playback_started=True, pause=True)
 
     async def stop(self) -> None:
         dispatch_id, self._dispatch_id = self._dispatch_id, None

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from livekit import rtc
 from livekit.agents.voice.avatar import DataStreamAudioOutput
-from livekit.agents.voice.io import AgentOutput, AudioOutput, _AudioSinkProxy
+from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 
-from .log import logger
+from .pause import PauseCalls
 
 RpcHandler = Callable[[rtc.RpcInvocationData], str]
 
@@ -20,7 +20,8 @@ class AvatarAudioOutput(DataStreamAudioOutput):
     Beyond its base it can let go: a released output finishes what it owes and swallows
     what still arrives, so that nothing waits for an avatar that is gone. And its answers
     are found by room: the base finds them by the avatar's identity alone, which mixes up
-    two rooms of one process whose avatars bear the same name.
+    two rooms of one process whose avatars bear the same name. And it pauses, where the
+    avatar can.
     """
 
     _routers: weakref.WeakKeyDictionary[rtc.Room, dict[str, _RpcRouter]] = (
@@ -34,6 +35,7 @@ class AvatarAudioOutput(DataStreamAudioOutput):
         destination_identity: str,
         sample_rate: int,
         wait_playback_start: bool,
+        pause: bool = False,
     ) -> None:
         # The base may call back while it is being made, if the room is connected.
         self._gone = asyncio.Event()
@@ -46,10 +48,13 @@ class AvatarAudioOutput(DataStreamAudioOutput):
             wait_remote_track=rtc.TrackKind.KIND_VIDEO,
             wait_playback_start=wait_playback_start,
         )
+        self._capabilities = AudioOutputCapabilities(pause=pause)
+        self._pause = PauseCalls(room, avatar_identity=destination_identity)
 
     def mute(self) -> None:
         """Stop talking to the avatar; what is captured from now on goes nowhere."""
         self._gone.set()
+        self._pause.stop()
         self._room.off("connection_state_changed", self._handle_connection_state_changed)
         if self._start_atask is not None:
             self._start_atask.cancel()
@@ -65,6 +70,8 @@ class AvatarAudioOutput(DataStreamAudioOutput):
         if self._gone.is_set():
             await AudioOutput.capture_frame(self, frame)
             return
+        # A pause before the first word must come before it.
+        await self._pause.settled()
         self._captured += frame.duration
         await super().capture_frame(frame)
 
@@ -80,6 +87,15 @@ class AvatarAudioOutput(DataStreamAudioOutput):
             super().clear_buffer()
             return
         self._finish_pending()
+
+    def pause(self) -> None:
+        if self.can_pause:
+            self._pause.want(paused=True)
+        else:
+            super().pause()
+
+    def resume(self) -> None:
+        self._pause.want(paused=False)
 
     def on_playback_started(self, *, created_at: float) -> None:
         self._heard_since = created_at
@@ -162,63 +178,3 @@ class _RpcRouter:
         handler = self.handlers.get(data.caller_identity)
         # Avatars of other plugins in this room register with the base class.
         return handler(data) if handler is not None else self._others(data)
-
-
-class AudioRoute:
-    """Where the session's voice ends: at the avatar, or where it ended before."""
-
-    def __init__(self, output: AgentOutput, *, to_avatar: Callable[[], AvatarAudioOutput]) -> None:
-        self._output = output
-        self._to_avatar = to_avatar
-        self._sink: AvatarAudioOutput | None = None
-        self._previous: AudioOutput | None = None
-        self._parked: AudioOutput | None = None
-
-    def divert(self) -> None:
-        """Send the voice to the avatar, keeping the wrappers of a running session."""
-        sink = self._to_avatar()
-        if self._output.audio is None and self._parked is not None:
-            chain, self._parked = self._parked, None
-            self._output.audio = _with_tail(chain, sink)
-        else:
-            self._previous = _tail(self._output.audio)
-            self._output.replace_audio_tail(sink)
-        self._sink = sink
-
-    def restore(self) -> None:
-        """Send the voice where it went before, or nowhere: then the agent is text only.
-
-        Does nothing if the voice does not go to the avatar any more.
-        """
-        sink, self._sink = self._sink, None
-        if sink is None:
-            return
-        if _tail(self._output.audio) is not sink:
-            sink.release()
-        elif self._previous is not None:
-            sink.mute()
-            # A wrapper finishes what the old tail owes, and plays the rest on the new one.
-            self._output.replace_audio_tail(self._previous)
-            sink.release()
-        else:
-            sink.release()
-            self._parked = self._output.audio
-            self._output.audio = None
-        logger.debug("the agent's voice no longer goes to the avatar")
-
-
-def _tail(chain: AudioOutput | None) -> AudioOutput | None:
-    while chain is not None and chain.next_in_chain is not None:
-        chain = chain.next_in_chain
-    return chain
-
-
-def _with_tail(chain: AudioOutput, sink: AudioOutput) -> AudioOutput:
-    """Return the chain with another tail; a chain without wrappers is the tail itself."""
-    link: AudioOutput | None = chain
-    while link is not None:
-        if isinstance(link, _AudioSinkProxy):
-            link.set_next_in_chain(sink)
-            return chain
-        link = link.next_in_chain
-    return sink
