@@ -13,7 +13,6 @@ import random
 from typing import Any, Final
 
 import numpy as np
-
 from benchmarks.measuring import analysis
 from benchmarks.measuring.recording import Recorded
 from benchmarks.measuring.run import Outcome, main

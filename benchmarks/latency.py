@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-
 from benchmarks.measuring import analysis
 from benchmarks.measuring.run import Outcome, main
 from benchmarks.measuring.scene import Scene

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 from avatar_worker.avatars.library import AvatarLibrary
 from avatar_worker.clock import MonotonicClock

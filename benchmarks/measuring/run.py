@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from avatar_worker.demo.livekit_server import run_livekit_server
 from benchmarks.envelope import envelope
+
+from avatar_worker.demo.livekit_server import run_livekit_server
 
 from .scene import PATHS, Scene, scene
 
