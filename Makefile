@@ -54,7 +54,8 @@ test: $(VENV)/.development
 check: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p avatar_worker -p livekit.plugins.avaluma
+	$(BIN)/mypy -p avatar_worker -p livekit.plugins.avaluma -p avaluma_livekit_plugin
+	$(BIN)/mypy examples
 	$(BIN)/lint-imports
 
 BENCH ?= render join

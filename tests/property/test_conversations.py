@@ -50,6 +50,7 @@ class Conversation(RuleBasedStateMachine):
         self.told: dict[str, list[int]] = {sender: [] for sender in SENDERS}
         self.held: set[str] = set()
         self.read = 0
+        self.held: set[str] = set()
 
     @initialize(delay=st.sampled_from([4, 12, 35]), stall_at=st.integers(5, 400))
     def a_renderer_with_one_stall(self, delay: int, stall_at: int) -> None:
@@ -142,6 +143,18 @@ class Conversation(RuleBasedStateMachine):
             fact.sender not in self.held or (isinstance(fact, Finished) and fact.position == 0)
             for _, fact in self.stage.facts[facts:]
         ), "a paused voice was heard"
+
+    @rule(sender=st.sampled_from(SENDERS))
+    def somebody_holds_on(self, sender: str) -> None:
+        self.stage.hold(sender)
+        self.held.add(sender)
+
+    @precondition(lambda self: bool(self.held))
+    @rule(data=st.data())
+    def somebody_goes_on(self, data: st.DataObject) -> None:
+        sender = data.draw(st.sampled_from(sorted(self.held)))
+        self.held.discard(sender)
+        self.stage.release(sender)
 
     @precondition(lambda self: bool(self.segments))
     @rule(data=st.data())
