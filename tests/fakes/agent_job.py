@@ -22,6 +22,7 @@ from livekit.agents import (
     JobExecutorType,
 )
 from livekit.agents.voice.room_io import RoomOptions
+from livekit.agents.voice.turn import InterruptionOptions
 from livekit.plugins import avaluma
 
 from .public_plugin import PublicPlugin
@@ -45,7 +46,13 @@ class Talk:
 
 
 @asynccontextmanager
-async def agent_job(server: LiveKitServer, room: str, start: Start) -> AsyncIterator[Talk]:
+async def agent_job(
+    server: LiveKitServer,
+    room: str,
+    start: Start,
+    *,
+    interruption: InterruptionOptions | None = None,
+) -> AsyncIterator[Talk]:
     """A real AgentServer takes a real job in this room; `start` brings the avatar."""
     # Jobs run in threads with loops of their own; the test speaks to the session from there.
     talk = Talk(asyncio.get_running_loop().create_future())
@@ -56,7 +63,7 @@ async def agent_job(server: LiveKitServer, room: str, start: Start) -> AsyncIter
             llm=ScriptedLLM(),
             tts=voice.HibariVoice(voice.load()),
             vad=None,
-            turn_handling={"turn_detection": "manual"},
+            turn_handling={"turn_detection": "manual", "interruption": interruption or {}},
         )
         try:
             await ctx.connect(auto_subscribe=AutoSubscribe.SUBSCRIBE_NONE)

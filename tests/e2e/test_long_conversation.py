@@ -1,0 +1,356 @@
+"""What happens in real conversations beyond one sentence, with real agents in real jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from avatar_worker.demo.livekit_server import LiveKitServer
+from avatar_worker.engine import Engine, Pipeline
+from avatar_worker.features import Audio2Face
+from fakes.agent_job import Start, Talk, agent_job, in_job, our_plugin
+from fakes.plain_renderer import PlainRenderer
+from fakes.public_plugin import PublicPlugin
+from fakes.scene import AVATAR, avatar_in, join_request, speech, talker
+from fakes.tokens import avatar_token, fresh_room, viewer_token
+from fakes.viewer import Viewer, watch
+from fakes.worker import RunningWorker, run_worker
+from livekit.agents import AgentSession
+from livekit.agents.voice.io import PlaybackFinishedEvent
+from livekit.agents.voice.speech_handle import SpeechHandle
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+LINES = ("One is a good start.", "Two is a little more.", "Three is enough for today.")
+LONG = "Here is a story that goes on and on, with many words in every sentence. " * 20
+
+
+@dataclass
+class Chat:
+    """An agent with an avatar, and a viewer who listens."""
+
+    talk: Talk
+    session: AgentSession[None]
+    viewer: Viewer
+    worker: RunningWorker
+    finished: list[PlaybackFinishedEvent] = field(default_factory=list)
+
+    async def say(self, text: str, **options: Any) -> SpeechHandle:
+        async def say() -> SpeechHandle:
+            return self.session.say(text, **options)
+
+        handle: SpeechHandle = await in_job(self.session, say)
+        return handle
+
+    async def played(self, handle: SpeechHandle, timeout: float = 20) -> None:
+        async def wait() -> None:
+            await handle.wait_for_playout()
+
+        async with asyncio.timeout(timeout):
+            await in_job(self.session, wait)
+
+    async def interrupt(self) -> None:
+        async def interrupt() -> None:
+            await self.session.interrupt()
+
+        async with asyncio.timeout(5):
+            await in_job(self.session, interrupt)
+
+    async def history(self) -> list[str]:
+        async def read() -> list[str]:
+            items = self.session.history.items
+            return [item.text_content or "" for item in items if item.type == "message"]
+
+        said: list[str] = await in_job(self.session, read)
+        return said
+
+    async def heard(self) -> float:
+        """Wait for a voice; when it was heard first."""
+        await self.viewer.wait_for(lambda v: v.loudness(0.1) > 0.01, 15)
+        return time.monotonic() - 0.1
+
+    async def silent(self, timeout: float) -> None:
+        await self.viewer.wait_for(lambda v: v.loudness(0.15) < 0.01, timeout)
+
+
+@asynccontextmanager
+async def chat(
+    server: LiveKitServer, folder: Path, start: Any = our_plugin, **options: Any
+) -> AsyncIterator[Chat]:
+    room = fresh_room()
+    async with AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(run_worker(server, folder / "avatars"))
+        token = viewer_token(server, room)
+        viewer = await stack.enter_async_context(watch(server.url, token, identity=AVATAR))
+        brings: Start = start(worker, server)
+        talk = await stack.enter_async_context(agent_job(server, room, brings, **options))
+        it = Chat(talk, await talk.session(), viewer, worker)
+
+        async def listen() -> None:
+            assert it.session.output.audio is not None
+            it.session.output.audio.on("playback_finished", it.finished.append)
+
+        await in_job(it.session, listen)
+        await viewer.wait_for(lambda v: v.frames >= 5, 5.0)
+        yield it
+
+
+async def test_lines_in_a_row_keep_their_order_and_their_words(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    async with chat(livekit_server, tmp_path) as it:
+        await it.interrupt()  # with nothing to interrupt
+        handles = [await it.say(line) for line in LINES]
+        for number, handle in enumerate(handles, 1):
+            await it.played(handle)
+            assert not handle.interrupted
+            assert (await it.history())[:number] == list(LINES[:number])
+        assert [event.interrupted for event in it.finished] == [False] * 3
+        assert all(event.playback_position > 0.5 for event in it.finished)
+
+        # What must not be interrupted is not.
+        handle = await it.say(LINES[0], allow_interruptions=False)
+        await it.heard()
+        with pytest.raises(RuntimeError):
+            await it.interrupt()
+        await it.played(handle)
+        assert not handle.interrupted
+        assert it.finished[-1].playback_position == pytest.approx(
+            it.finished[0].playback_position, abs=0.2
+        )
+
+
+async def test_a_long_answer_is_cut_where_it_was_heard_and_twice_is_once(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    async with chat(livekit_server, tmp_path) as it:
+        handle = await it.say(LONG)
+        began = await it.heard()
+        await asyncio.sleep(4.0)
+        for _ in range(2):
+            await it.interrupt()
+        await it.played(handle, 3)
+        cut = time.monotonic()
+        (event,) = it.finished
+        assert handle.interrupted
+        assert event.interrupted
+        assert event.playback_position == pytest.approx(cut - began, abs=0.35)
+        (said,) = await it.history()
+        assert LONG.startswith(said)
+        assert 20 < len(said) < len(LONG) / 5
+        await it.silent(1.0)
+        again = await it.say(LINES[0])
+        await it.played(again)
+        assert (await it.history())[-1] == LINES[0]
+        assert len(it.finished) == 2
+
+
+async def resembles_speech(it: Chat) -> None:
+    """The user makes a noise that turns out to be nothing: LiveKit's own machinery decides."""
+
+    async def noise() -> None:
+        activity: Any = it.session._activity
+        activity._interruption_by_audio_activity_enabled = True
+        it.session._aec_warmup_remaining = 0.0
+        activity.on_start_of_speech(None, time.time())
+        activity._interrupt_by_audio_activity()
+
+    await in_job(it.session, noise)
+
+
+async def noise_is_over(it: Chat) -> None:
+    async def over() -> None:
+        activity: Any = it.session._activity
+        activity.on_end_of_speech(None)
+
+    await in_job(it.session, over)
+
+
+async def test_a_false_interruption_pauses_the_avatar_and_loses_no_word(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    options = {"resume_false_interruption": True, "false_interruption_timeout": 0.5}
+    text = " ".join(LINES)
+    async with chat(livekit_server, tmp_path, interruption=options) as it:
+        whole = await it.say(text)
+        await it.played(whole)
+        length = it.finished[0].playback_position
+
+        handle = await it.say(text)
+        began = await it.heard()
+        await asyncio.sleep(1.0)
+        await resembles_speech(it)
+        asked = time.monotonic()
+        await it.silent(1.0)
+        assert time.monotonic() - asked < 0.6
+        await asyncio.sleep(1.0)
+        assert it.viewer.loudness(0.8) < 0.005, "a pause is silent"
+        assert it.viewer.mouth_motion(0.5) < 0.4
+        await noise_is_over(it)
+        await it.heard()
+        await it.played(handle)
+        assert not handle.interrupted
+        assert (await it.history()) == [text, text]
+        assert it.finished[1].playback_position == pytest.approx(length, abs=0.1)
+        assert time.monotonic() - began > length + 1.5
+
+
+async def test_a_pause_that_becomes_an_interruption_reports_what_was_heard(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    async with chat(livekit_server, tmp_path) as it:
+        handle = await it.say(LONG)
+        began = await it.heard()
+        await asyncio.sleep(1.0)
+        await resembles_speech(it)
+        paused = time.monotonic()
+        await asyncio.sleep(1.0)
+        await it.interrupt()
+        await it.played(handle, 3)
+        assert handle.interrupted
+        assert it.finished[0].playback_position == pytest.approx(paused - began, abs=0.35)
+        await noise_is_over(it)
+        await it.played(await it.say(LINES[1]))
+        assert (await it.history())[-1] == LINES[1]
+
+
+async def test_an_agent_that_restarts_finds_an_avatar_and_one_that_ends_takes_it_along(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    room = fresh_room()
+    async with (
+        run_worker(livekit_server, tmp_path / "avatars") as worker,
+        watch(livekit_server.url, viewer_token(livekit_server, room), identity=AVATAR) as viewer,
+    ):
+        for line in LINES[:2]:
+            start = our_plugin(worker, livekit_server)
+            async with agent_job(livekit_server, room, start) as talk:
+                it = Chat(talk, await talk.session(), viewer, worker)
+                handle = await it.say(line)
+                await it.heard()
+                await it.played(handle)
+                assert not handle.interrupted
+            await viewer.wait_for(lambda v: not v.sees(AVATAR), 5.0)
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    engine = Engine(Pipeline(PlainRenderer(), Audio2Face()))
+    yield engine
+    engine.close()
+    assert engine.failed is None
+
+
+async def test_a_segment_survives_a_short_silence_and_ends_in_a_long_one(
+    livekit_server: LiveKitServer, engine: Engine
+) -> None:
+    name = fresh_room()
+    async with (
+        talker(livekit_server, name) as agent,
+        avatar_in(engine, join_request(livekit_server, name)) as session,
+    ):
+        await agent.until_avatar()
+        writer = await agent.stream(0.6, close=False)
+        await asyncio.sleep(3.0)
+        assert agent.finished == []
+        await writer.write(speech(0.6))
+        await agent.until_finished(1, 14.0)
+        assert agent.ends == [(1.2, False)]
+        assert agent.started == 1
+        await writer.write(speech(2.0))  # too late
+        await writer.aclose()
+        await agent.stream(0.5)
+        await agent.until_finished(2)
+        assert agent.ends[1] == (0.5, False)
+        assert session.counters()["played_ms"] < 1_900
+        assert session.counters()["trailers_lost"] == 1
+
+
+async def test_a_paused_stream_outlives_the_silence_of_its_sender(
+    livekit_server: LiveKitServer, engine: Engine
+) -> None:
+    name = fresh_room()
+    async with (
+        talker(livekit_server, name) as agent,
+        avatar_in(engine, join_request(livekit_server, name)),
+    ):
+        await agent.until_avatar()
+
+        async def call(method: str) -> None:
+            await agent.room.local_participant.perform_rpc(
+                destination_identity=AVATAR, method=method, payload=""
+            )
+
+        writer = await agent.stream(1.0, close=False)
+        await asyncio.sleep(0.4)
+        await call("avaluma.pause")
+        await asyncio.sleep(10.6)
+        await writer.write(speech(0.5))
+        await writer.aclose()
+        await asyncio.sleep(0.3)
+        assert agent.finished == []
+        await call("avaluma.resume")
+        await agent.until_finished(1, 4.0)
+        assert agent.ends == [(1.5, False)]
+
+
+async def test_one_file_speaks_in_three_rooms_while_two_avatars_share_a_fourth(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    rooms = [fresh_room() for _ in range(3)]
+    ids = ("demo", "other")
+    async with AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(
+            run_worker(livekit_server, tmp_path / "avatars", avatars=ids, max_sessions=5)
+        )
+
+        async def bring(room: str, avatar_id: str, agent: str) -> None:
+            plugin = PublicPlugin(
+                base_url=worker.url, license_key="k", agent_identity=agent, avatar_id=avatar_id
+            )
+            token = avatar_token(
+                livekit_server, room, identity=f"avatar-{avatar_id}", on_behalf=agent
+            )
+            await plugin.ask(livekit_server.url, token)
+
+        senders = []
+        for number, room in enumerate(rooms):
+            agent = f"agent-{number}"
+            await bring(room, "demo", agent)
+            senders.append(
+                await stack.enter_async_context(talker(livekit_server, room, identity=agent))
+            )
+        shared = fresh_room()
+        for avatar_id in ids:
+            agent = f"agent-for-{avatar_id}"
+            await bring(shared, avatar_id, agent)
+            senders.append(
+                await stack.enter_async_context(
+                    talker(livekit_server, shared, identity=agent, avatar=f"avatar-{avatar_id}")
+                )
+            )
+        for sender in senders:
+            await sender.until_avatar()
+        for sender in senders:
+            await sender.stream(3.0)
+        async with asyncio.timeout(5):
+            while not all(sender.started for sender in senders):
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(1.0)
+        for sender in (senders[0], senders[3]):
+            await sender.clear()
+        for sender in senders:
+            await sender.until_finished(1, 8.0)
+        cut, whole = [senders[0], senders[3]], [senders[1], senders[2], senders[4]]
+        assert [sender.ends for sender in whole] == [[(3.0, False)]] * 3
+        for sender in cut:
+            ((position, interrupted),) = sender.ends
+            assert interrupted
+            assert 0.9 < position < 2.5
