@@ -33,8 +33,7 @@ def build_session() -> AgentSession[None]:
         turn_handling=TurnHandlingOptions(
             # Universal-streaming says itself when a turn is over.
             turn_detection="stt",
-            # A remote avatar cannot pause, so an interruption is one for good.
-            interruption={"mode": "vad", "resume_false_interruption": False},
+            interruption={"mode": "vad"},
         ),
     )
 

@@ -38,7 +38,7 @@ async def test_everything_is_made_as_the_reference_says(agent: ModuleType) -> No
         assert session.tts.model == "sonic-3"
         assert session.turn_detection == "stt"
         assert session.vad is not None
-        assert session.options.interruption["resume_false_interruption"] is False
+        assert session.options.interruption["resume_false_interruption"] is True
         await session.tts.aclose()
         await session.llm.aclose()
         await session.stt.aclose()
