@@ -12,6 +12,7 @@ from typing import Any
 from avatar_worker.avatars.format import write_avatar
 from avatar_worker.config import Settings, read_settings
 from avatar_worker.demo.livekit_server import LiveKitServer
+from avatar_worker.render import Renderer
 from avatar_worker.server.app import serve
 from avatar_worker.server.build import build_worker
 from avatar_worker.server.drain import Ending
@@ -37,7 +38,12 @@ class RunningWorker:
 
 @asynccontextmanager
 async def run_worker(
-    server: LiveKitServer, folder: Path, *, avatars: tuple[str, ...] = ("demo",), **flags: Any
+    server: LiveKitServer,
+    folder: Path,
+    *,
+    avatars: tuple[str, ...] = ("demo",),
+    renderer: Renderer | None = None,
+    **flags: Any,
 ) -> AsyncIterator[RunningWorker]:
     """Run a worker with tiny avatars of these ids until the end of the block."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +67,7 @@ async def run_worker(
     task = asyncio.create_task(
         serve(
             settings,
-            worker=build_worker(settings, PlainRenderer()),
+            worker=build_worker(settings, renderer or PlainRenderer()),
             ending=ending,
             on_listening=lambda host, port: listening.set_result(f"http://{host}:{port}"),
         ),

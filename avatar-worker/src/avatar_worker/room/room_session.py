@@ -213,7 +213,8 @@ class RoomSession:
 
     def _disconnected(self, reason: int | None) -> None:
         # The SDK reconnects by itself; this event is the end of its tries.
-        name = rtc.DisconnectReason.Name(reason or 0).lower()  # type: ignore[arg-type]
+        # Without a reason from the server, it was the server that could not be reached any more.
+        name = rtc.DisconnectReason.Name(reason).lower() if reason else "connection_lost"  # type: ignore[arg-type]
         if name == "duplicate_identity":
             logger.warning(
                 "another participant took the avatar's identity", extra={"session": self.id}

@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 RPC_CLEAR = "lk.clear_buffer"
 RPC_PAUSE = "avaluma.pause"
 RPC_RESUME = "avaluma.resume"
+RPC_PING = "avaluma.ping"
 OK = "ok"
 
 
@@ -34,6 +35,7 @@ class CallDesk:
             RPC_CLEAR: self._clear,
             RPC_PAUSE: self._pause,
             RPC_RESUME: self._resume,
+            RPC_PING: lambda call: OK,
             RPC_USER_STATE: self._user_state,
             RPC_AGENT_STATE: self._agent_state,
         }
