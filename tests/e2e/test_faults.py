@@ -294,6 +294,7 @@ async def main(url, token):
         attributes={"sample_rate": "16000", "num_channels": "1"},
     )
     await stream.write(speech(1.0))
+    print("sent", flush=True)
     await asyncio.sleep(60)
 asyncio.run(main(*sys.argv[1:]))
 """
