@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import socket
@@ -27,6 +28,7 @@ class OwnServer:
 
     yaml: str
     now: LiveKitServer
+    udp_port: int
 
     async def kill(self) -> None:
         """End it as a crash does."""
@@ -53,9 +55,10 @@ async def own_server(**rtc_options: object) -> AsyncIterator[OwnServer]:
     port, udp = free_port(), free_port(socket.SOCK_DGRAM)
     yaml = config(port=port, tcp_port=free_port(), udp_port=udp, api_key=key, api_secret=secret)
     for name, value in rtc_options.items():
+        yaml = re.sub(rf"\b{name}: [^,}}]+, ", "", yaml)
         yaml = yaml.replace("rtc: {", f"rtc: {{{name}: {value}, ", 1)
     first = LiveKitServer(port=port, api_key=key, api_secret=secret, child=None)  # type: ignore[arg-type]
-    it = OwnServer(yaml, first)
+    it = OwnServer(yaml, first, udp)
     await it.start()
     try:
         yield it
