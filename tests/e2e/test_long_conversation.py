@@ -15,7 +15,7 @@ import pytest
 from avatar_worker.demo.livekit_server import LiveKitServer
 from avatar_worker.engine import Engine, Pipeline
 from avatar_worker.features import Audio2Face
-from fakes.agent_job import Start, Talk, agent_job, in_job, our_plugin
+from fakes.agent_job import Start, Talk, agent_job, in_job, our_plugin, public_wire
 from fakes.plain_renderer import PlainRenderer
 from fakes.public_plugin import PublicPlugin
 from fakes.scene import AVATAR, avatar_in, join_request, speech, talker
@@ -238,6 +238,36 @@ async def test_an_agent_that_restarts_finds_an_avatar_and_one_that_ends_takes_it
                 await it.played(handle)
                 assert not handle.interrupted
             await viewer.wait_for(lambda v: not v.sees(AVATAR), 5.0)
+
+
+async def test_a_new_job_takes_over_an_avatar_that_nobody_stopped_and_the_last_one_lets_it_go(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    # The public plugin never stops its avatar.
+    room = fresh_room()
+    made: list[PublicPlugin] = []
+    async with (
+        run_worker(livekit_server, tmp_path / "avatars", agent_gone_grace=3.0) as worker,
+        watch(livekit_server.url, viewer_token(livekit_server, room), identity=AVATAR) as viewer,
+    ):
+        for line in LINES[:2]:
+            start = public_wire(worker, livekit_server, made)
+            async with agent_job(livekit_server, room, start) as talk:
+                it = Chat(talk, await talk.session(), viewer, worker)
+                handle = await it.say(line)
+                await it.heard()
+                await it.played(handle)
+                assert not handle.interrupted
+                # Who leaves before LiveKit has announced it, was never here.
+                agent = made[-1].agent_identity
+                await viewer.wait_for(lambda v, agent=agent: v.sees(agent), 5.0)
+                await asyncio.sleep(0.6)
+            await viewer.wait_for(lambda v, agent=agent: not v.sees(agent), 5.0)
+            assert viewer.sees(AVATAR), "it waits for its agent"
+        assert made[0].session_id != made[1].session_id
+        left = time.monotonic()
+        await viewer.wait_for(lambda v: not v.sees(AVATAR), 8.0)
+        assert time.monotonic() - left > 1.0
 
 
 @pytest.fixture

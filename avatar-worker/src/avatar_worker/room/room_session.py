@@ -96,7 +96,6 @@ class RoomSession:
         self._pictures: PictureTrack | None = None
         self._reports: Reports | None = None
         self._calls: CallDesk | None = None
-        self._agent_here = False
         self._watch: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[str] = self._loop.create_future()
@@ -169,7 +168,7 @@ class RoomSession:
 
     def agent_present(self) -> bool:
         """Whether the on-behalf agent is in the room, or may still be on its way."""
-        return self._agent_here or not self._presence.agent_was_here
+        return self._agent() is not None or not self._presence.agent_was_here
 
     async def wait_closed(self) -> str:
         """Wait for the end, whoever caused it, and return the reason."""
@@ -182,7 +181,6 @@ class RoomSession:
                 for identity, participant in self._room.remote_participants.items()
                 if not participant.attributes.get(ATTRIBUTE_ON_BEHALF)
             }
-            self._agent_here = self.on_behalf in people
             reason = self._presence.reason_to_leave(self._clock.now(), people)
             if self._session.failed.done():
                 reason = "failed"
