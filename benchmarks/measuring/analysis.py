@@ -17,6 +17,8 @@ HALF: Final = LEVEL / np.sqrt(2) / 2
 """Half the RMS of the tone: the -6 dB point."""
 NEAR: Final = 0.4
 """Seconds within which a picture and a sound may be one event; gaps are at least 0.8."""
+NEARLY_A_STEP: Final = 80
+"""Loud milliseconds from which a silence is the ruler's notch, and not a hole."""
 RUN: Final = 0.04
 """Seconds of silence that end a sound; the notches of the ruler are shorter."""
 
@@ -82,15 +84,19 @@ def first_after(times: Floats, begin: float, within: float) -> float | None:
 def ruler_position(of: Recorded, begin: float, end: float) -> float | None:
     """How much of the ruler was heard between two times, in seconds.
 
-    Whole steps are counted by their notches and only the last one is measured, so sound that the
-    receiver stretched or shortened before does not matter.
+    Whole steps are counted and only the last one is measured, so sound that the receiver stretched
+    or shortened before does not matter, nor do short holes.
     """
     inside = (of.times >= begin) & (of.times < end) & (of.envelope >= HALF)
     loud = np.flatnonzero(inside)
     if not len(loud):
         return None
-    starts = loud[np.diff(loud, prepend=-100) > 3]
-    return NOTCH_EVERY * (len(starts) - 1) + (loud[-1] + 1 - starts[-1]) / 1000
+    steps, part = 0, 0
+    for run in np.split(loud, np.flatnonzero(np.diff(loud) > 3) + 1):
+        if part >= NEARLY_A_STEP:
+            steps, part = steps + 1, 0
+        part += len(run)
+    return NOTCH_EVERY * steps + part / 1000
 
 
 def spread(values: Sequence[float], name: str) -> dict[str, float | None]:

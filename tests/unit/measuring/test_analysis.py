@@ -109,6 +109,14 @@ def test_the_ruler_does_not_mind_stretched_steps_before_the_last(tmp_path: Path)
     assert analysis.ruler_position(made, 0, 1_000) == pytest.approx(1.05, abs=0.0015)
 
 
+def test_the_ruler_does_not_take_a_hole_for_a_notch(tmp_path: Path) -> None:
+    ruler = stimulus.ruler(1.05)
+    hole = np.zeros(480, np.int16)
+    torn = np.concatenate([ruler[:9_840], hole, ruler[9_840:], np.zeros(12_000, np.int16)])
+    made = record(tmp_path, pcm=torn)
+    assert analysis.ruler_position(made, 0, 1_000) == pytest.approx(1.05, abs=0.0015)
+
+
 def test_nothing_heard_has_no_position(tmp_path: Path) -> None:
     made = record(tmp_path, pcm=np.zeros(24_000, np.int16))
     assert analysis.ruler_position(made, 0, 1_000) is None
