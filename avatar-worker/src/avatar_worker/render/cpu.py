@@ -19,7 +19,8 @@ from avatar_worker.frames import CONTROL_NAMES, FaceControls, HeadPose, VideoFra
 
 from . import raster, slits
 from .colour import pack_i420
-from .prepared import Prepared, ReadySlit
+from .lids import lay_lid
+from .prepared import Packed, Prepared, ReadySlit
 from .renderer import RenderSlot
 from .shape_weights import Drive
 from .vertices import Floats
@@ -37,11 +38,24 @@ class CpuSlot:
         self.maps = np.empty((3, 2 * size), np.int32)
         self.covers = np.empty((2, size), np.int32)
         self.column = np.empty(prepared.width, np.int64)
+        self._skin = prepared.skin.copy() if prepared.lids else prepared.skin
 
     @property
     def avatar(self) -> Avatar:
         """The avatar that this slot draws."""
         return self._avatar
+
+    def skin(self, drive: Drive) -> Packed:
+        """Return the person's texture with closing lids laid over it; valid until asked again."""
+        shares = [round(256 * drive.lids.get(lid.role, 0.0)) for lid in self.prepared.lids]
+        if not any(shares):
+            return self.prepared.skin
+        for lid, share in zip(self.prepared.lids, shares, strict=True):
+            x, y = lid.origin
+            lay_lid(
+                self._skin, self.prepared.skin, self.prepared.width + 1, x, y, lid.pixels, share
+            )
+        return self._skin
 
     def fresh_map(self, which: int, rows: int, columns: int) -> npt.NDArray[np.int32]:
         """Return one of three maps, empty. int32, (rows, columns, 2)."""
@@ -103,15 +117,16 @@ def _draw(slot: CpuSlot, controls: FaceControls) -> VideoFrame:
     drive = ready.driver.drive(controls)
     placed = ready.field.place(drive.weights, drive.head)
     np.copyto(slot.canvas, ready.plate)
-    raster.draw_skin(ready.whole, ready.uv, placed, slot.canvas, ready.skin, ready.plate)
+    skin = slot.skin(drive)
+    raster.draw_skin(ready.whole, ready.uv, placed, slot.canvas, skin, ready.plate)
     for slit in ready.slits:
-        _draw_slit(slot, slit, placed, drive)
+        _draw_slit(slot, slit, placed, drive, skin)
     data = np.empty(ready.height * ready.width * 3 // 2, np.uint8)
     pack_i420(slot.canvas, ready.colour, data)
     return VideoFrame(pts=controls.pts, width=ready.width, height=ready.height, data=data)
 
 
-def _draw_slit(slot: CpuSlot, slit: ReadySlit, placed: Floats, drive: Drive) -> None:
+def _draw_slit(slot: CpuSlot, slit: ReadySlit, placed: Floats, drive: Drive, skin: Packed) -> None:
     ready = slot.prepared
     if not len(slit.corners):
         return
@@ -124,7 +139,7 @@ def _draw_slit(slot: CpuSlot, slit: ReadySlit, placed: Floats, drive: Drive) -> 
     upper, over = slot.fresh_map(0, rows, columns), slot.cover(0, rows, columns)
     raster.draw_map(slit.upper, ready.uv, placed, x0, y0, upper)
     left, top, right, bottom = slits.draw_upper(
-        slot.canvas, ready.plate, x0, y0, upper, ready.skin, ready.mask_upper, over
+        slot.canvas, ready.plate, x0, y0, upper, skin, ready.mask_upper, over
     )
     columns, rows = right - left, bottom - top
     if columns <= 0 or rows <= 0:
@@ -146,7 +161,7 @@ def _draw_slit(slot: CpuSlot, slit: ReadySlit, placed: Floats, drive: Drive) -> 
         (x0, y0, left, top),
         (upper, lower, inner),
         (over, under),
-        ready.skin,
+        skin,
         slit.parts,
         table,
         round(256 * slit.opening.shadow),

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from avatar_worker.avatars import Avatar, Layer, Slit
 
+from .shape_weights import LIDS
+
 Pixels = npt.NDArray[np.uint8]
 
 LIP_SHADOW: Final = 0.22
@@ -31,12 +33,14 @@ class Planes:
         skin: The person, straight alpha. uint8, (H, W, 4).
         mask_upper: 255 where the upper skin of a slit is. uint8, (H, W).
         mask_lower: 255 where the lower skin of a slit is. uint8, (H, W).
+        lids: What a closing lid lays over the skin, by role; each lies within the picture.
     """
 
     plate: Pixels
     skin: Pixels
     mask_upper: Pixels
     mask_lower: Pixels
+    lids: dict[str, Part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,9 @@ def planes_of(avatar: Avatar) -> Planes:
         skin=plane("skin", 0, 4),
         mask_upper=plane("mask_upper", 255, 1)[..., 0],
         mask_lower=plane("mask_lower", 0, 1)[..., 0],
+        lids={
+            role: _lid(avatar.layers[role], width, height) for role in LIDS if role in avatar.layers
+        },
     )
 
 
@@ -106,6 +113,17 @@ def openings_of(avatar: Avatar) -> tuple[Opening, ...]:
         shadow = LIP_SHADOW if mouth else LID_SHADOW
         openings.append(Opening(slit, parts, shadow, max(1, round(reach))))
     return tuple(openings)
+
+
+def _lid(layer: Layer, width: int, height: int) -> Part:
+    """Cut a lid's texture to the picture; without alpha it is opaque."""
+    x, y = layer.origin
+    left, top = max(x, 0), max(y, 0)
+    pixels = layer.pixels[top - y : max(height - y, 0), left - x : max(width - x, 0)]
+    colour = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+    if colour.shape[2] == 3:
+        colour = np.dstack([colour, np.full(colour.shape[:2], 255, np.uint8)])
+    return Part(layer.role, (left, top), np.ascontiguousarray(colour))
 
 
 def part_of(layer: Layer) -> Part:

@@ -63,6 +63,7 @@ class Prepared:
         self.colour = coefficients(avatar.canvas.matrix, avatar.canvas.range)
         self.plate = packed(np.dstack([planes.plate, np.full_like(planes.plate[..., 0], 255)]))
         self.skin = flat(packed(planes.skin))
+        self.lids = tuple(planes.lids.values())
         self.mask_upper = flat(planes.mask_upper)
         self.mask_lower = flat(planes.mask_lower)
         self.uv: Floats = np.concatenate([s.mesh.xy for s in self.field.sheets]).astype(np.float32)

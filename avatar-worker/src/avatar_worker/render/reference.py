@@ -15,7 +15,7 @@ from avatar_worker.avatars import Avatar, Mesh
 from avatar_worker.frames import FaceControls, VideoFrame
 
 from .colour import coefficients, rgb_to_i420
-from .planes import Opening, Pixels, openings_of, planes_of
+from .planes import Opening, Pixels, Planes, openings_of, planes_of
 from .renderer import RenderSlot
 from .shape_weights import Drive, Driver
 from .vertices import Floats, VertexField
@@ -90,11 +90,12 @@ def draw(slot: ReferenceSlot, controls: FaceControls) -> Doubles:
     }
     body = next(s.mesh.name for s in slot.field.sheets if s.layer == "skin")
     plate = slot.planes.plate.astype(np.float64)
-    picture = over(plate, *sample(slot.planes.skin, maps[body, "skin"]))
+    skin = skin_with_lids(slot.planes, drive)
+    picture = over(plate, *sample(skin, maps[body, "skin"]))
     for opening in slot.openings:
         mesh = opening.slit.mesh
         upper, lower, inner = (maps[mesh, layer] for layer in ("upper", "lower", "inner"))
-        drawn = draw_slit(slot, opening, drive, upper, lower, inner)
+        drawn = draw_slit(slot, opening, drive, skin, (upper, lower, inner))
         covered = ~np.isnan(upper[..., 0])
         picture[covered] = drawn[covered]
     return picture
@@ -104,9 +105,8 @@ def draw_slit(
     slot: ReferenceSlot,
     opening: Opening,
     drive: Drive,
-    upper: Doubles,
-    lower: Doubles,
-    inner: Doubles,
+    skin: Doubles,
+    maps: tuple[Doubles, Doubles, Doubles],
 ) -> Doubles:
     """Interior, the lower skin over it, the upper skin over that, and the person over the plate.
 
@@ -114,14 +114,15 @@ def draw_slit(
         slot: The avatar.
         opening: The slit.
         drive: What to draw with.
-        upper: Where each pixel of the upper skin comes from, NaN where it is not. (H, W, 2).
-        lower: The same of the lower skin.
-        inner: The same of what only follows the head.
+        skin: The person's texture. (H, W, 4).
+        maps: Where each pixel of the upper skin comes from, NaN where it is not; the same of the
+            lower skin; the same of what only follows the head. (H, W, 2) each.
 
     Returns:
         The whole picture as if only this slit existed; meaningless where `upper` is NaN. (H, W, 3).
     """
     planes = slot.planes
+    upper, lower, inner = maps
     over_interior = sample(planes.mask_lower[..., None], lower)[0][..., 0] / 255
     over_all = sample(planes.mask_upper[..., None], upper)[0][..., 0] / 255
     # Without lower skin the upper one is alone; without interior the lower one is.
@@ -134,10 +135,21 @@ def draw_slit(
         interior = over(interior, *sample(part.pixels, inner - shift))
     interior *= 1 - opening.shadow * cover_above(over_all, opening.reach)[..., None]
 
-    colour, alpha = sample(planes.skin, upper)
-    below, _ = sample(planes.skin, lower)
+    colour, alpha = sample(skin, upper)
+    below, _ = sample(skin, lower)
     behind = mix(interior, below, over_interior[..., None])
     return mix(planes.plate.astype(np.float64), mix(behind, colour, over_all[..., None]), alpha)
+
+
+def skin_with_lids(planes: Planes, drive: Drive) -> Doubles:
+    """Lay the textures of closing lids over the skin's colours. (H, W, 4); alpha stays."""
+    skin = planes.skin.astype(np.float64)
+    for role, lid in planes.lids.items():
+        (x, y), (rows, columns) = lid.origin, lid.pixels.shape[:2]
+        below = skin[y : y + rows, x : x + columns, :3]
+        share = drive.lids.get(role, 0.0) * lid.pixels[..., 3:] / 255
+        below[:] = mix(below, lid.pixels[..., :3], share)
+    return skin
 
 
 def texture_map(mesh: Mesh, xy: Floats, shape: tuple[int, ...]) -> Doubles:
@@ -175,7 +187,7 @@ def texture_map(mesh: Mesh, xy: Floats, shape: tuple[int, ...]) -> Doubles:
     return found
 
 
-def sample(texture: Pixels, where: Doubles) -> tuple[Doubles, Doubles]:
+def sample(texture: Pixels | Doubles, where: Doubles) -> tuple[Doubles, Doubles]:
     """Look a texture up between its pixels; beyond the edge the outermost pixel goes on.
 
     Args:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +34,13 @@ MOST_ASIDE_DEG: Final = 20.0
 MOST_UP_DEG: Final = 12.0
 MOST_DOWN_DEG: Final = 18.0
 MOST_CONVERGENCE_DEG: Final = 1.0
+
+LID_FROM: Final = 0.10
+LID_FULL: Final = 0.70
+"""Weight of a blink at which the lid's own texture begins to show, and at which it does fully."""
+
+LIDS: Final = {"lid_l": "blinkL", "lid_r": "blinkR"}
+"""Texture of a closing lid, and the shape that closes it."""
 
 GLINT_SHARE: Final = 0.3
 """How far the highlight travels with the iris."""
@@ -66,11 +73,13 @@ class Drive:
         weights: Shape weights; [0, 1], `breath` [-1, 1], `close` 1. float32, (K,).
         head: The pose, within the avatar's limits.
         shifts: Travel of every moving layer on the texture plane by role, canvas pixels.
+        lids: How far every lid's own texture covers the skin's, by role, [0, 1].
     """
 
     weights: npt.NDArray[np.float32]
     head: HeadPose
     shifts: Mapping[str, Vector]
+    lids: Mapping[str, float] = field(default_factory=dict)
 
 
 def interior_of(avatar: Avatar) -> Interior:
@@ -105,6 +114,11 @@ class Driver:
         self._opening = np.array(
             [k for name, k in index.items() if name.startswith(OPENING)], np.intp
         )
+        self._lids = {
+            role: index[shape]
+            for role, shape in LIDS.items()
+            if role in avatar.layers and shape in index
+        }
         self._limit = avatar.subject.pose_limit_deg
         self._interior = interior_of(avatar)
 
@@ -120,7 +134,11 @@ class Driver:
         if self._close is not None:
             weights[self._close] = 1.0
         shifts = {**self._mouth_shifts(jaw, given), **self._eye_shifts(given)}
-        return Drive(weights, clamp_pose(controls.head, self._limit), shifts)
+        lids = {
+            role: smoothstep(LID_FROM, LID_FULL, float(weights[k]))
+            for role, k in self._lids.items()
+        }
+        return Drive(weights, clamp_pose(controls.head, self._limit), shifts, lids)
 
     def _mouth_shifts(self, jaw: float, given: npt.NDArray[np.float32]) -> dict[str, Vector]:
         inside = self._interior

@@ -46,7 +46,7 @@ FACE_GAINS: Final[dict[str, dict[str, float]]] = {
     **{f"eyeWide{side}": {f"eyeWide{side[0]}": 1.0} for side in BOTH},
     **{f"eyeBlink{side}": {f"blink{side[0]}": 1.0} for side in BOTH},
     # The upper lid rides on the eyeball: it follows a look up or down.
-    **{f"eyeLookDown{side}": {f"blink{side[0]}": 0.35} for side in BOTH},
+    **{f"eyeLookDown{side}": {f"blink{side[0]}": 0.4} for side in BOTH},
     **{f"eyeLookUp{side}": {f"eyeWide{side[0]}": 0.7} for side in BOTH},
 }
 

@@ -21,6 +21,7 @@ from .arkit import arkit_to_shape
 from .depth import Depth, estimate_depth
 from .eyeball import eye_layers
 from .interior import interior_numbers, mouth_layers
+from .lids import lid_layer
 from .measures import EYES, Measures, measure
 from .mesh import build_meshes
 from .shapes import SHAPES
@@ -163,7 +164,7 @@ def _layers(
         *mouth_layers(rgb, m),
     ]
     for side in EYES:
-        layers += eye_layers(rgb, m, side)
+        layers += [*eye_layers(rgb, m, side), lid_layer(rgb, m, side)]
     return layers
 
 
