@@ -149,3 +149,17 @@ def test_the_head_turns_and_the_shoulders_stay() -> None:
     assert depth.pose_weight(m.points[[4], :2])[0] == 1
     assert depth.pose_weight(low)[0] == 0
     assert depth.pivot[1] > m.chin[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_upper_skin_is_solid_where_no_shape_parts_the_two(name: str) -> None:
+    avatar, m = built(name), measured(name)
+    tight = avatar.layers["mask_upper"].pixels[..., 0]
+    loose = masks(m, 512, 640)[0].pixels[..., 0]
+    assert (tight >= loose).all()
+    assert (tight < 255).mean() < 0.1 < (loose < 255).mean()
+    for mesh in avatar.rig.meshes[1:]:
+        across = np.linalg.norm(mesh.delta[0].astype(float) - mesh.delta[1], axis=-1).max(axis=0)
+        x, y = np.rint(mesh.xy[across > 0.3]).astype(int).T
+        inside = (x < 512) & (y < 640)
+        np.testing.assert_array_equal(tight[y[inside], x[inside]], loose[y[inside], x[inside]])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from avatar_worker.avatars.avatar import Avatar, Canvas, Layer, Rig, Slit, Subject
+from avatar_worker.avatars.avatar import Avatar, Canvas, Layer, Mesh, Rig, Slit, Subject
 from avatar_worker.avatars.builder.crop import crop_to_canvas
 from avatar_worker.avatars.builder.landmarks import find_faces
 from avatar_worker.avatars.builder.matte import person_matte
@@ -115,7 +115,7 @@ def build_portrait(
         slits=_slits(m),
     )
     tell("paint the layers", 0.85)
-    layers = _layers(portrait.rgb, alpha, foreground, m, size)
+    layers = _layers(portrait.rgb, alpha, foreground, m, rig.meshes)
     tell("done", 1.0)
     return Avatar(
         id=avatar_id,
@@ -155,12 +155,13 @@ def _layers(
     alpha: npt.NDArray[np.float32],
     foreground: npt.NDArray[np.uint8],
     m: Measures,
-    canvas: Canvas,
+    meshes: Sequence[Mesh],
 ) -> list[Layer]:
+    height, width = alpha.shape
     layers = [
         plate(rgb, alpha, m.u),
         skin(rgb, alpha, foreground, m),
-        *masks(m, canvas.width, canvas.height),
+        *masks(m, width, height, meshes),
         *mouth_layers(rgb, m),
     ]
     for side in EYES:

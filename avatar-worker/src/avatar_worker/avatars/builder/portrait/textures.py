@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import map_coordinates
 
-from avatar_worker.avatars.avatar import Layer
+from avatar_worker.avatars.avatar import Layer, Mesh
 
 from .fill import Floats, push_pull, to_bytes
 from .measures import Measures
@@ -19,6 +21,9 @@ Bytes = npt.NDArray[np.uint8]
 LIP_FEATHER, LID_FEATHER = 1.1, 0.9
 LIP_OVERLAP, LID_OVERLAP = 0.9, 0.4
 """Pixels at u = 100. Closed lips overlap, or a hairline of the mouth's inside would show."""
+
+PARTED_PX: Final = (0.05, 0.30)
+"""Skins that no shape moves farther apart than the first are one; beyond the second, two."""
 
 SOLID: Final = 0.97
 """Above this alpha the skin is the photo; below, the person's estimated own colour."""
@@ -67,17 +72,41 @@ def skin(rgb: Bytes, alpha: Floats, foreground: Bytes, m: Measures) -> Layer:
     return Layer("skin", (0, 0), np.dstack([to_bytes(person), to_bytes(alpha * 255)]))
 
 
-def masks(m: Measures, width: int, height: int) -> tuple[Layer, Layer]:
-    """Where the upper and the lower skin are solid, in texture space."""
+def masks(m: Measures, width: int, height: int, meshes: Sequence[Mesh] = ()) -> tuple[Layer, Layer]:
+    """Where the upper and the lower skin are solid, in texture space.
+
+    Args:
+        m: The face.
+        width: The canvas's.
+        height: The canvas's.
+        meshes: With them the upper skin is solid wherever no shape parts it from the lower one:
+            which is drawn there makes no difference, and one costs less than two.
+    """
     xy = pixel_centres(width, height)
+    parting = {mesh.name: _parting(mesh, xy) for mesh in meshes if len(mesh.layers) == 2}
     upper, lower = _mouth_masks(m, xy)
+    if "mouth" in parting:
+        upper = np.maximum(upper, 1 - parting["mouth"])
     for side in m.eyes:
         above, below = _eye_masks(m, side, xy)
+        if f"eye_{side}" in parting:
+            above = np.maximum(above, 1 - parting[f"eye_{side}"])
         upper, lower = np.minimum(upper, above), np.minimum(lower, below)
     return (
         Layer("mask_upper", (0, 0), to_bytes(upper * 255)[..., None]),
         Layer("mask_lower", (0, 0), to_bytes(lower * 255)[..., None]),
     )
+
+
+def _parting(mesh: Mesh, xy: Array) -> Array:
+    """1 where some shape moves a mesh's two skins apart, 0 where they agree and beyond the mesh."""
+    across = np.linalg.norm(mesh.delta[0].astype(np.float64) - mesh.delta[1], axis=-1).max(axis=0)
+    columns = len(np.unique(mesh.xy[:, 0]))
+    # A triangle belongs to what its worst corner does.
+    grid = cv2.dilate(across.reshape(-1, columns), np.ones((3, 3), np.uint8))
+    place = (xy - mesh.xy[0]) / mesh.cell_px
+    apart = map_coordinates(grid, np.moveaxis(place[..., ::-1], -1, 0), order=1, cval=0.0)
+    return smoothstep(*PARTED_PX, np.asarray(apart, np.float64))
 
 
 def _mouth_masks(m: Measures, xy: Array) -> tuple[Array, Array]:
