@@ -37,6 +37,7 @@ class Stage:
     """Runs a conductor against a sound queue and an engine with a settable delay."""
 
     render: Callable[[int], int] = lambda number: ms(8)
+    lag: int = 0
     now: int = 0
     queue: int = 0
     sound: list[tuple[int, np.ndarray]] = field(default_factory=list)
@@ -44,7 +45,9 @@ class Stage:
     facts: list[tuple[int, Started | Finished]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.conductor = Conductor(frame=ms(40), look_ahead=ms(80), capacity=ms(600_000))
+        self.conductor = Conductor(
+            frame=ms(40), look_ahead=ms(80), capacity=ms(600_000), lag=Ticks(self.lag)
+        )
         self._drawing: list[tuple[int, PictureOrder]] = []
         self._orders: dict[int, PictureOrder] = {}
         self._number = 0

@@ -50,6 +50,36 @@ def test_each_picture_is_shown_when_its_place_in_the_speech_is_heard() -> None:
     assert max(skew) <= ms(2)
 
 
+@pytest.mark.parametrize("stalled", [False, True])
+def test_pictures_may_be_shown_a_while_after_their_sound(stalled: bool) -> None:
+    stage = Stage(
+        render=lambda number: ms(250) if stalled and 40 <= number < 43 else ms(8), lag=ms(30)
+    )
+    stage.run(ms(500))
+    stage.say("agent", ms(4_000))
+    stage.run(ms(5_000))
+
+    assert stage.sound[0][0] - ms(500) <= ms(12), "the sound does not wait for it"
+    speaking = [s for s in stage.shown if s.order.speaking]
+    assert len(speaking) >= (90 if stalled else 100)
+    skew = [s.heard - s.order.speech_pts for s in speaking if not stalled or s.at > ms(3_000)]
+    assert min(skew) >= ms(28)
+    assert max(skew) <= ms(32)
+    assert [f.position for f in stage.finished] == [ms(4_000)]
+
+
+def test_a_picture_that_waits_for_its_sound_is_not_shown_after_a_clear() -> None:
+    stage = Stage(lag=ms(30))
+    stage.say("agent", ms(5_000))
+    stage.run(ms(1_000))
+    cleared_at = stage.now
+    stage.clear("agent")
+    stage.run(ms(500))
+    after = [s for s in stage.shown if s.at > cleared_at]
+    assert not any(s.order.speaking for s in after)
+    assert after[0].at - cleared_at <= ms(12)
+
+
 def test_a_stalled_renderer_loses_pictures_but_no_sound_and_leaves_no_skew() -> None:
     stage = Stage(render=lambda number: ms(250) if 40 <= number < 43 else ms(8))
     stage.say("agent", ms(4_000))

@@ -52,13 +52,14 @@ class Phase(StrEnum):
 class Conductor:
     """One session's speech, pictures and reports."""
 
-    def __init__(self, *, frame: Ticks, look_ahead: Ticks, capacity: Ticks) -> None:
+    def __init__(self, *, frame: Ticks, look_ahead: Ticks, capacity: Ticks, lag: int = 0) -> None:
         self.playout = PlayoutBuffer(capacity=capacity)
         self.activity = Activity.IDLE
         self.phase = Phase.REST
         self.tally = Tally()
         self._frame = frame
         self._look_ahead = look_ahead
+        self._lag = lag  # how long after its sound a picture is shown
         self._generation = 0
         self._continues = False
         self._restart = True
@@ -219,7 +220,7 @@ class Conductor:
             analysis = self.playout.take_analysis(wanted // TICKS_PER_ANALYSIS_SAMPLE)
             if analysis is None:
                 break
-            shown_at = Ticks(now + place - heard)
+            shown_at = Ticks(now + place + self._lag - heard)
             order = PictureOrder(
                 pts=shown_at,
                 speaking=True,
@@ -245,7 +246,7 @@ class Conductor:
     def _speech_picture(self, heard: int) -> VideoFrame | None:
         if self.phase is not Phase.SOUNDING:
             return None
-        due = sorted(place for place in self._drawn if place <= heard + EARLY)
+        due = sorted(place for place in self._drawn if place + self._lag <= heard + EARLY)
         if not due:
             return None
         frames = [self._drawn.pop(place) for place in due]
@@ -283,7 +284,7 @@ class Conductor:
         if self.phase is Phase.PREPARING:
             times.append(self._prepared_at + FIRST_PICTURE_WAIT)
         if self.phase is Phase.SOUNDING:
-            times += [now + place - heard for place in self._drawn]
+            times += [now + place + self._lag - heard for place in self._drawn]
             left, is_all = self.playout.ahead(self._frame)
             if is_all and not left:
                 times.append(now + self.playout.pushed - heard)

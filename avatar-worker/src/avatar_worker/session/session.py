@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from avatar_worker.audio import Finished, Started
 from avatar_worker.avatars import Avatar
@@ -24,6 +25,9 @@ from .state import Lifecycle, SessionState
 
 logger = logging.getLogger(__name__)
 
+SOUND_COMES_LATER: Final = ms(30)
+"""Sound is this much longer on its way than a picture: Opus collects 20 ms before it sends, and a
+receiver holds back at least one packet. No receiver is known to have less."""
 MAX_UNPLAYED = ms(10 * 60 * 1000)
 """Speech that one sender may have waiting; a longer segment ends there."""
 
@@ -50,6 +54,7 @@ class Session:
             frame=ticks_per(avatar.canvas.fps),
             look_ahead=engine.look_ahead,
             capacity=MAX_UNPLAYED,
+            lag=SOUND_COMES_LATER,
         )
         self._seat: Seat | None = None
         self._sound: SoundPort | None = None
