@@ -185,7 +185,7 @@ def slope(samples: list[dict[str, float]], name: str) -> float:
     return float(np.polyfit(minutes - minutes[0], [s[name] for s in half], 1)[0])
 
 
-async def measure(seconds: float) -> dict[str, Any]:
+async def measure(seconds: float, load: str) -> dict[str, Any]:
     """Run the benchmark."""
     chance = random.Random(1)
     joins: list[float] = []
@@ -196,8 +196,11 @@ async def measure(seconds: float) -> dict[str, Any]:
             for number, talker in enumerate(talkers):
                 await post_start(http, url, server, f"soak-{number}")
                 await talker.join(server, f"soak-{number}")
-        tasks = [asyncio.create_task(talker.talk(), name="talk") for talker in talkers]
-        tasks.append(asyncio.create_task(come_and_go(url, server, joins), name="come and go"))
+        tasks = []
+        if load != "joins":
+            tasks += [asyncio.create_task(talker.talk(), name="talk") for talker in talkers]
+        if load != "speech":
+            tasks.append(asyncio.create_task(come_and_go(url, server, joins), name="come and go"))
         began = time.monotonic()
         while time.monotonic() - began < seconds:
             await asyncio.sleep(min(5.0, seconds / 8))
@@ -207,7 +210,8 @@ async def measure(seconds: float) -> dict[str, Any]:
                     task.result()
         for talker in talkers:
             talker.enough = True
-        tasks[-1].cancel()
+        if load != "speech":
+            tasks[-1].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(1.0)
         for talker in talkers:
@@ -232,8 +236,11 @@ async def measure(seconds: float) -> dict[str, Any]:
                 for when, held in (("middle", middle), ("last", last))
             },
         },
-        config={"talkers": TALKERS, "avatar": "demo"},
-        controls={"sessions_came_and_went": bool(joins), "it_was_interrupted": segments > 2},
+        config={"talkers": TALKERS, "avatar": "demo", "load": load},
+        controls={
+            "sessions_came_and_went": bool(joins) or load == "speech",
+            "it_was_interrupted": segments > 2 or load == "joins",
+        },
         n=len(samples),
     )
 
@@ -244,9 +251,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="accepted; the output is always JSON")
     parser.add_argument("--short", action="store_true", help="end within 25 seconds")
     parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--load", choices=("both", "speech", "joins"), default="both")
     options = parser.parse_args()
     seconds = SHORT_SECONDS if options.short else 60 * options.minutes
-    print(json.dumps(asyncio.run(measure(seconds))))  # noqa: T201
+    print(json.dumps(asyncio.run(measure(seconds, options.load))))  # noqa: T201
 
 
 if __name__ == "__main__":
