@@ -144,18 +144,6 @@ class Conversation(RuleBasedStateMachine):
             for _, fact in self.stage.facts[facts:]
         ), "a paused voice was heard"
 
-    @rule(sender=st.sampled_from(SENDERS))
-    def somebody_holds_on(self, sender: str) -> None:
-        self.stage.hold(sender)
-        self.held.add(sender)
-
-    @precondition(lambda self: bool(self.held))
-    @rule(data=st.data())
-    def somebody_goes_on(self, data: st.DataObject) -> None:
-        sender = data.draw(st.sampled_from(sorted(self.held)))
-        self.held.discard(sender)
-        self.stage.release(sender)
-
     @precondition(lambda self: bool(self.segments))
     @rule(data=st.data())
     def bytes_of_a_cleared_segment_arrive(self, data: st.DataObject) -> None:
