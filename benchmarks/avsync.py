@@ -74,8 +74,12 @@ async def measure(there: Scene, short: bool) -> Outcome:
     events = SHORT_EVENTS if short else EVENTS
     steady = await there.say_all(bursts(events, seed=1)[0])
     stalled, interrupted = ([], []) if short else (await stalls(there), [await clears(there)])
+    plain = [] if short else [await there.say_all(bursts(12, seed=5)[0])]
     await there.avatar.tell("delay", INJECTED)
-    delayed = await there.say_all(bursts(SHORT_EVENTS if short else 12, seed=4)[0])
+    delayed = await there.say_all(bursts(2 if short else 12, seed=4)[0])
+    await there.avatar.tell("delay", 0.0)
+    if not short:
+        plain.append(await there.say_all(bursts(12, seed=5)[0]))
     avatar, viewer = await there.recordings()
     sent, seen = Skew(avatar), Skew(viewer)
     metrics: dict[str, Any] = sent.summary(steady, "sent_skew_ms")
@@ -85,7 +89,8 @@ async def measure(there: Scene, short: bool) -> Outcome:
             for kind, skew in (("sent", sent), ("received", seen)):
                 step = skew.median(*spans) - skew.median(steady)
                 metrics[f"{kind}_step_after_{name}_ms"] = round(step, 1)
-    injected = seen.median(delayed) - seen.median(stalled[-1] if stalled else steady)
+    # Compared with speech just before and just after: a receiver's buffer changes in minutes.
+    injected = seen.median(delayed) - seen.median(*(plain or [steady]))
     metrics["injected_ms"] = round(injected, 1)
     gaps = np.diff(viewer.picture_times) * 1000
     metrics["picture_gap_ms_p99"] = round(float(np.percentile(gaps, 99)), 1)

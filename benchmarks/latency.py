@@ -20,7 +20,7 @@ from benchmarks.measuring.scene import Scene
 from benchmarks.measuring.stimulus import one_burst
 
 EVENTS: Final = 110
-SHORT_EVENTS: Final = 8
+SHORT_EVENTS: Final = 6
 LIVE_EVENTS: Final = 30
 SHORT_LIVE_EVENTS: Final = 0
 SEGMENT: Final = 0.4
