@@ -138,8 +138,10 @@ def _serve(settings: Settings, **options: Any) -> None:
     import asyncio
 
     from avatar_worker.server.app import serve
+    from avatar_worker.server.arenas import limit_arenas
     from avatar_worker.telemetry import log
 
+    limit_arenas()
     log.configure(
         level=settings.log_level, form=settings.log_format, personal=settings.log_personal
     )
