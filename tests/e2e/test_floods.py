@@ -96,7 +96,7 @@ async def test_streams_by_the_hundred_are_refused_beyond_the_sixty_fourth(
 
         before = it.rss()
         ratio = await it.flood(many)
-        assert sent > 100
+        assert sent > 75, "64 wait, and few of a second each have been played"
         assert ratio >= KEPT_PICTURES
         assert it.rss() - before < 60 * MIB
         await it.flooder.clear()
