@@ -228,18 +228,20 @@ async def test_the_page_speaks_a_file_shows_the_avatar_and_interrupts_it(
         page = await joined(browser_with_microphone, site, there)
         lines = complaints(page)
         status = page.get_by_role("status")
-        await page.get_by_label("A sound file").set_input_files(wav(tmp_path / "a.wav", 1.0))
+        await page.get_by_label("A sound file").set_input_files(wav(tmp_path / "a.wav", 3.0))
         await expect(status).to_have_text("Started", timeout=5_000)
         assert await page.evaluate(LOUDNESS, 600) > 0.01
-        await expect(status).to_have_text("Finished at 1.00 s", timeout=5_000)
+        await expect(status).to_have_text("Finished at 3.00 s", timeout=8_000)
         before = await page.evaluate(VIDEO_HASH)
-        await asyncio.sleep(0.5)
-        assert await page.evaluate(VIDEO_HASH) != before, "the picture is alive"
+        # The picture is alive; at the turn of a breath it may look the same for a moment.
+        async with asyncio.timeout(5):
+            while await page.evaluate(VIDEO_HASH) == before:
+                await asyncio.sleep(0.1)
 
         await page.get_by_label("A sound file").set_input_files(wav(tmp_path / "b.wav", 20.0))
         await expect(status).to_have_text("Started", timeout=5_000)
         await page.get_by_role("button", name="Interrupt").click()
-        await expect(status).to_contain_text("Interrupted at", timeout=2_000)
+        await expect(status).to_contain_text("Interrupted at", timeout=5_000)
         await there.viewer.wait_for(lambda v: v.loudness(0.2) < 0.01, 2.0)
         assert lines == []
 
