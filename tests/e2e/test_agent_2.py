@@ -128,7 +128,9 @@ async def test_an_interruption_is_reported_where_it_was_heard(
         started, end = out.splitlines()
         assert started == "started"
         assert end.startswith("interrupted at ")
-        assert 0.3 < float(end.split()[2]) < 1.5
+        heard = float(end.split()[2])
+        assert heard == pytest.approx(there.session.counters()["played_ms"] / 1000, abs=0.05)
+        assert 0.3 < heard < 15, "what was not heard is not counted"
 
 
 async def test_live_sound_comes_through_a_pipe_with_any_token(
@@ -234,7 +236,7 @@ async def test_the_page_speaks_a_file_shows_the_avatar_and_interrupts_it(
         await expect(status).to_have_text("Finished at 3.00 s", timeout=8_000)
         before = await page.evaluate(VIDEO_HASH)
         # The picture is alive; at the turn of a breath it may look the same for a moment.
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15.0):
             while await page.evaluate(VIDEO_HASH) == before:
                 await asyncio.sleep(0.1)
 
@@ -242,7 +244,7 @@ async def test_the_page_speaks_a_file_shows_the_avatar_and_interrupts_it(
         await expect(status).to_have_text("Started", timeout=5_000)
         await page.get_by_role("button", name="Interrupt").click()
         await expect(status).to_contain_text("Interrupted at", timeout=5_000)
-        await there.viewer.wait_for(lambda v: v.loudness(0.2) < 0.01, 2.0)
+        await there.viewer.wait_for(lambda v: v.loudness(0.2) < 0.01, 15.0)
         assert lines == []
 
 
@@ -255,7 +257,7 @@ async def test_the_page_speaks_with_a_microphone(
         button = page.get_by_role("button", name="Microphone")
         await button.click()
         await expect(button).to_have_attribute("aria-pressed", "true")
-        await there.viewer.wait_for(lambda v: v.loudness(0.1) > 0.01, 8.0)
+        await there.viewer.wait_for(lambda v: v.loudness(0.1) > 0.01, 15.0)
         await asyncio.sleep(1.5)
         await button.click()
         await expect(button).to_have_attribute("aria-pressed", "false")

@@ -63,8 +63,7 @@ async def test_the_agent_greets_answers_and_can_be_interrupted(
         running_agent(livekit_server, worker.url) as agent,
         conversation(livekit_server) as viewer,
     ):
-        alive = await viewer.wait_for(lambda v: v.frames > 5, 20)
-        assert alive < 5, agent.tail(30)
+        await viewer.wait_for(lambda v: v.frames > 5, 20)
         await viewer.wait_for(lambda v: v.loudness(0.3) > 0.03, 20)
         await viewer.wait_for(lambda v: GREETING[:20] in words(v), 10)
 

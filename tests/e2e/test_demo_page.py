@@ -100,12 +100,10 @@ async def test_the_avatar_is_alive_speaks_and_can_be_interrupted(browser: Browse
     async with running_demo() as (url, demo):
         page = await browser.new_page(viewport={"width": 1280, "height": 800})
         lines = complaints(page)
-        started = time.monotonic()
         await page.goto(url)
 
         # Alive: pictures come and change before anything is said.
         await expect(page.locator(".stage.live")).to_be_visible(timeout=15_000)
-        assert time.monotonic() - started < 8
         hashes = set()
         for _ in range(20):
             hashes.add(await page.evaluate(VIDEO_HASH))

@@ -40,7 +40,7 @@ async def test_the_viewer_measures_a_test_card_and_a_tone(livekit_server: LiveKi
             done.set()
             await publishing
             await sender.disconnect()
-            await viewer.wait_for(lambda v: "avatar-demo" in v.left, 5)
+            await viewer.wait_for(lambda v: "avatar-demo" in v.left, 15.0)
     finally:
         done.set()
         await sender.disconnect()

@@ -188,7 +188,7 @@ async def test_an_avatar_that_dies_frees_the_speech_that_was_under_way(
         sink.flush()
         await avatar.leave()
         await asyncio.wait_for(left.wait(), 10)
-        assert (await asyncio.wait_for(sink.wait_for_playout(), 1)).interrupted
+        assert (await asyncio.wait_for(sink.wait_for_playout(), 15.0)).interrupted
         assert session.output.audio is None
         await plugin.aclose()
         await agent_room.disconnect()

@@ -37,7 +37,7 @@ class WatchedPipeline(Pipeline):
         return super().draw(jobs)
 
     async def shows(self, activity: Activity) -> None:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(15.0):
             while self.now is not activity:
                 await asyncio.sleep(0.01)
 
