@@ -7,6 +7,7 @@ AvatarWorkerError
 │   ├── AvatarCorruptError      the bytes break a rule of the format
 │   ├── AvatarUnsupportedError  a newer or a foreign format
 │   └── AvatarRefusedError      readable, but we may not or should not use it
+├── CueError                    a mood or a gesture that makes no sense
 ├── SessionError                one session; its neighbours go on
 │   ├── CapacityError           no free slot here; try another worker
 │   ├── PeerError               LiveKit or a participant broke the contract
@@ -70,6 +71,26 @@ class AvatarRefusedError(AvatarError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class CueError(AvatarWorkerError):
+    """A cue for the face cannot be followed; the message is a sentence for its sender.
+
+    Attributes:
+        code: `UNKNOWN_MOOD`, `UNKNOWN_GESTURE` or `BAD_CUE`.
+        known: The names that are known, where a name was not.
+    """
+
+    def __init__(self, code: str, message: str, known: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.known = known
+
+    @classmethod
+    def unknown(cls, what: str, name: str, known: tuple[str, ...]) -> CueError:
+        """There is no such `what` (`mood`, `gesture`)."""
+        message = f"there is no {what} {name[:40]!r}; known are {', '.join(known)}"
+        return cls(f"UNKNOWN_{what.upper()}", message, known)
 
 
 class SessionError(AvatarWorkerError):

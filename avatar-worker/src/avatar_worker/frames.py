@@ -100,6 +100,19 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True)
+class Tone:
+    """How high and how loud a voice is in 20 ms of speech.
+
+    Attributes:
+        pitch_hz: The fundamental, 70 to 400; 0 where the voice has none.
+        level_db: RMS relative to full scale, -90 to 0.
+    """
+
+    pitch_hz: float
+    level_db: float
+
+
+@dataclass(frozen=True, slots=True)
 class HeadPose:
     """Where the head is, relative to the portrait.
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from avatar_worker.face.curves import Drift, Gesture, log_normal, smoothstep
+from avatar_worker.face.curves import Drift, Eased, Gesture, log_normal, smoothstep
 
 
 def test_smoothstep_is_level_at_both_ends() -> None:
@@ -58,3 +58,24 @@ def test_a_gesture_rises_falls_and_is_over() -> None:
     assert gesture.busy(10.59)
     assert not gesture.busy(10.61)
     assert gesture.at(10.61) == pytest.approx(0)
+
+
+def test_numbers_ease_to_new_values_from_wherever_they_are() -> None:
+    eased = Eased((0.0, 10.0), 0.4)
+    eased.towards((1.0, 0.0), 5.0)
+    assert eased.at(5.0).tolist() == [0, 10]
+    halfway = eased.at(5.2)
+    assert halfway.tolist() == pytest.approx([0.5, 5])
+    eased.towards((0.0, 0.0), 5.2)
+    assert eased.at(5.2).tolist() == halfway.tolist()
+    assert eased.at(5.6).tolist() == [0, 0]
+
+
+def test_numbers_may_take_another_time_or_none() -> None:
+    eased = Eased((0.0,), 0.4)
+    eased.towards((1.0,), 0.0, seconds=2.0)
+    assert eased.at(1.0).tolist() == pytest.approx([0.5])
+    eased.towards((5.0,), 3.0, seconds=0.0)
+    assert eased.at(3.04).tolist() == [5]
+    eased.towards((6.0,), 4.0)
+    assert eased.at(4.2).tolist() == pytest.approx([5.5])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from avatar_worker.face.head import LIMIT_DEG, LIMIT_DEG_PER_S, Eased, Head
+from avatar_worker.face.head import LIMIT_DEG, LIMIT_DEG_PER_S, Head
 from avatar_worker.frames import HeadPose
 
 STILL = (0.0, 0.0, 0.0)
@@ -14,7 +14,7 @@ def step(
     now: float,
     dt: float = 0.04,
     sway: tuple[float, float, float] = STILL,
-    lean: tuple[float, float] = (0.0, 0.0),
+    lean: tuple[float, float, float] = (0.0, 0.0, 0.0),
     beat: float = 0.0,
 ) -> HeadPose:
     return head.step(now, dt, sway_deg=sway, sway_hz=0.28, lean_deg=lean, beat_deg=beat)
@@ -27,7 +27,7 @@ def test_a_head_without_sway_is_still() -> None:
 
 def test_even_a_violent_sway_stays_within_limits_and_speed() -> None:
     head = Head(np.random.default_rng(1))
-    poses = [step(head, i * 0.04, sway=(30, 30, 30), lean=(20, -20)) for i in range(5_000)]
+    poses = [step(head, i * 0.04, sway=(30, 30, 30), lean=(20, -20, 20)) for i in range(5_000)]
     angles = np.array([(p.yaw, p.pitch, p.roll) for p in poses])
     assert (np.abs(angles) <= LIMIT_DEG).all()
     assert np.abs(np.diff(angles, axis=0)).max() / 0.04 <= LIMIT_DEG_PER_S + 1e-6
@@ -35,9 +35,10 @@ def test_even_a_violent_sway_stays_within_limits_and_speed() -> None:
 
 def test_it_sways_about_where_it_leans() -> None:
     head = Head(np.random.default_rng(2))
-    poses = [step(head, i * 0.04, sway=(0.5, 0.5, 0.5), lean=(3, -2)) for i in range(15_000)]
+    poses = [step(head, i * 0.04, sway=(0.5, 0.5, 0.5), lean=(3, -2, 1)) for i in range(15_000)]
     assert np.mean([p.yaw for p in poses]) == pytest.approx(3, abs=0.2)
     assert np.mean([p.pitch for p in poses]) == pytest.approx(-2, abs=0.2)
+    assert np.mean([p.roll for p in poses]) == pytest.approx(1, abs=0.2)
 
 
 @pytest.mark.parametrize(("strength", "height"), [(0.0, 1.5), (1.0, 3.7)])
@@ -79,14 +80,3 @@ def test_it_shifts_by_a_pixel_or_two() -> None:
     poses = [step(head, i * 0.04, sway=(1, 1, 1)) for i in range(15_000)]
     assert np.std([p.x for p in poses]) == pytest.approx(0.010, rel=0.2)
     assert np.std([p.y for p in poses]) == pytest.approx(0.006, rel=0.2)
-
-
-def test_numbers_ease_to_new_values_from_wherever_they_are() -> None:
-    eased = Eased((0.0, 10.0), 0.4)
-    eased.towards((1.0, 0.0), 5.0)
-    assert eased.at(5.0).tolist() == [0, 10]
-    halfway = eased.at(5.2)
-    assert halfway.tolist() == pytest.approx([0.5, 5])
-    eased.towards((0.0, 0.0), 5.2)
-    assert eased.at(5.2).tolist() == halfway.tolist()
-    assert eased.at(5.6).tolist() == [0, 0]

@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 
 from avatar_worker.clock import Ticks
-from avatar_worker.face import Activity, FaceMixer
-from avatar_worker.frames import (
-    CONTROL_INDEX,
-    MOUTH_NAMES,
-    VISEME_NAMES,
-    FaceControls,
-    Features,
-)
+from avatar_worker.face import Activity, FaceMixer, Gesture, Mood, Turn
+from avatar_worker.frames import CONTROL_INDEX, FaceControls
+from fakes.voice import MadeUpVoice
 
 PERIOD = 1_920
 MINUTES = 10
@@ -26,38 +21,26 @@ BAND = {  # blinks a minute: Doughty (2001), 95 % of people
 }
 
 
-def speech(seed: int = 0) -> "Voice":
-    return Voice(np.random.default_rng(seed))
-
-
-class Voice:
-    """Syllables of random strength in phrases of three seconds with pauses."""
-
-    def __init__(self, noise: np.random.Generator) -> None:
-        self.noise = noise
-        self.height = 0.3
-
-    def at(self, picture: int) -> Features:
-        pause = picture % 90 >= 75
-        if picture % 6 == 0:
-            self.height = float(self.noise.uniform(0.1, 0.8))
-        mouth = np.zeros(len(MOUTH_NAMES), np.float32)
-        mouth[0] = 0 if pause else self.height * math.sin(math.pi * (picture % 6) / 6)
-        visemes = np.zeros(len(VISEME_NAMES), np.float32)
-        visemes[VISEME_NAMES.index("sil" if pause else "aa")] = 1
-        return Features(Ticks(0), mouth, visemes)
+LEAD_S = 0.08
+"""The voice is heard this long before it is seen."""
 
 
 def live(activity: Activity, minutes: float = MINUTES, seed: int = 5) -> list[FaceControls]:
-    mixer, voice = FaceMixer(seed=seed, idle={}), speech(seed)
-    return [
-        mixer.frame(
-            Ticks(i * PERIOD),
-            features=voice.at(i) if activity is Activity.SPEAKING else None,
-            activity=activity,
-        )
-        for i in range(int(minutes * 60 * 25))
-    ]
+    return speak(FaceMixer(seed=seed, idle={}), activity, minutes, MadeUpVoice(seed))
+
+
+def speak(
+    mixer: FaceMixer, activity: Activity, minutes: float, voice: MadeUpVoice
+) -> list[FaceControls]:
+    frames = []
+    for i in range(int(minutes * 60 * 25)):
+        features = None
+        if activity is Activity.SPEAKING:
+            features, heard = voice.features(i * 0.04), i * 0.04 + LEAD_S
+            for tone in voice.tones(heard - 0.04 if i else 0, heard):
+                mixer.hear(tone)
+        frames.append(mixer.frame(Ticks(i * PERIOD), features=features, activity=activity))
+    return frames
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +198,7 @@ def test_thinking_leans_to_where_the_eyes_went_within_half_a_second(seed: int) -
 def test_a_blink_and_a_nod_never_begin_in_the_same_picture() -> None:
     mixer, now, nods = FaceMixer(seed=9, idle={}), 0, 0
     for turn in range(200):
+        mixer.express(Turn.PAUSED)
         for activity in (Activity.LISTENING, Activity.THINKING):
             for _ in range(13):
                 mixer.frame(Ticks(now), features=None, activity=activity)
@@ -227,11 +211,10 @@ def test_a_blink_and_a_nod_never_begin_in_the_same_picture() -> None:
 
 
 def test_a_film_of_its_own_keeps_eyes_and_head_but_not_the_mouth() -> None:
-    mixer, voice = FaceMixer(seed=1, idle={"style": "clip"}), speech()
-    frames = [
-        mixer.frame(Ticks(i * PERIOD), features=voice.at(i), activity=Activity.SPEAKING)
-        for i in range(1_500)
-    ]
+    mixer = FaceMixer(seed=1, idle={"style": "clip"})
+    for cue in (Mood("sad"), Gesture("nod"), Gesture("look_away"), Turn.PAUSED):
+        mixer.express(cue)
+    frames = speak(mixer, Activity.SPEAKING, 1, MadeUpVoice())
     assert np.abs(angles(frames)).max() == 0
     for name in ("eyeBlinkLeft", "eyeLookOutLeft", "eyeLookUpLeft", "breath"):
         assert np.abs(channel(frames, name)).max() == 0

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from avatar_worker.avatars import Avatar
 from avatar_worker.clock import Ticks
-from avatar_worker.face import Activity, FaceMixer
+from avatar_worker.face import Activity, Cue, FaceMixer
 from avatar_worker.features import Audio2Face, MouthStream
+from avatar_worker.features.prosody import ToneStream
 from avatar_worker.frames import Features, VideoFrame
 from avatar_worker.render import Renderer, RenderSlot
 
@@ -50,6 +51,7 @@ class Slot:
         self.render = render
         self.mouth = mouth
         self.mixer = mixer
+        self.tones = ToneStream()
         self.features: Features | None = None
         self.unfed: list[npt.NDArray[np.float32]] = []
 
@@ -57,10 +59,21 @@ class Slot:
         """Take an order's speech, also when its picture is too late to be drawn."""
         if order.restart:
             self.mouth.reset()
+            self.tones.reset()
             self.unfed.clear()
             self.features = None
         for start in range(0, len(order.analysis), HOP):
             self.unfed.append(order.analysis[start : start + HOP])
+
+    def express(self, cue: Cue) -> None:
+        """Let the face follow a cue, from the next picture on."""
+        self.mixer.express(cue)
+
+    def hear(self, features: Features, pcm: npt.NDArray[np.float32]) -> None:
+        """Take what the net says of the newest 40 ms, and their melody."""
+        self.features = features
+        for tone in self.tones.step(pcm):
+            self.mixer.hear(tone)
 
 
 class Pipeline:
@@ -106,6 +119,9 @@ class Pipeline:
 
     def _listen(self, slots: Sequence[Slot]) -> None:
         while waiting := [slot for slot in slots if slot.unfed]:
-            heard = self._audio2face.step([(slot.mouth, slot.unfed.pop(0)) for slot in waiting])
-            for slot, features in zip(waiting, heard, strict=True):
-                slot.features = features
+            feeds = [slot.unfed.pop(0) for slot in waiting]
+            heard = self._audio2face.step(
+                [(slot.mouth, pcm) for slot, pcm in zip(waiting, feeds, strict=True)]
+            )
+            for slot, features, pcm in zip(waiting, heard, feeds, strict=True):
+                slot.hear(features, pcm)

@@ -64,7 +64,8 @@ class Blinks:
             is shown at the second, or slow pictures would lose whole blinks.
         """
         self._due -= (now - before) / mean
-        if self._due <= 0 and now - self._start >= _REFRACTORY_S:
+        wanted = self._due <= 0 and math.isfinite(mean)
+        if wanted and now - self._start >= _REFRACTORY_S:
             self._begin(now)
         age = now - self._start
         closed = lid_closure(age, self._hold)

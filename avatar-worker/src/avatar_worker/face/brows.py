@@ -24,15 +24,21 @@ class Brows:
         self._next_rare = log_normal(noise, _RARE_S, 0.5)
         self._lean = (float(noise.uniform(0.94, 1)), float(noise.uniform(0.94, 1)))
 
-    def accent(self, now: float, strength: float) -> None:
-        """Maybe raise the brows with a stressed word, .15 to .4."""
+    def accent(self, now: float, strength: float, *, liveliness: float = 1.0) -> None:
+        """Maybe raise the brows with a stressed word, .15 to .4 times liveliness."""
         if self._noise.uniform() < _ACCENT_SHARE and not self._raise.busy(now):
-            self._raise.begin(now, 0.15 + 0.25 * strength, rise=0.25, fall=0.4)
+            height = liveliness * (0.15 + 0.25 * strength)
+            self._raise.begin(now, height, rise=0.25, fall=0.4)
+
+    def attend(self, now: float) -> None:
+        """Raise them slightly: the other begins to speak."""
+        if not self._raise.busy(now):
+            self._raise.begin(now, 0.1, rise=0.3, fall=0.9)
 
     def manner_changes(self, now: float, activity: Activity) -> None:
-        """Raise them slightly when the other begins to speak."""
-        if activity is Activity.LISTENING and not self._raise.busy(now):
-            self._raise.begin(now, 0.1, rise=0.3, fall=0.9)
+        """Begin another state; who begins to listen raises them slightly."""
+        if activity is Activity.LISTENING:
+            self.attend(now)
         self._next_rare = now + log_normal(self._noise, _RARE_S, 0.5)
 
     def step(self, now: float, dt: float, activity: Activity, rest: float) -> tuple[float, ...]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
 
 
 def smoothstep(low: float, high: float, x: float) -> float:
@@ -48,23 +51,49 @@ class Drift:
 
 
 class Gesture:
-    """A rise and a fall of a given height, once."""
+    """A rise and a fall of a given height, once.
 
-    __slots__ = ("_fall", "_height", "_rise", "_start")
+    Attributes:
+        start: When the last one began or will begin; minus infinity if there was none.
+    """
+
+    __slots__ = ("_fall", "_height", "_rise", "start")
 
     def __init__(self) -> None:
-        self._start, self._height, self._rise, self._fall = -math.inf, 0.0, 1.0, 1.0
+        self.start, self._height, self._rise, self._fall = -math.inf, 0.0, 1.0, 1.0
 
     def begin(self, start: float, height: float, *, rise: float, fall: float) -> None:
         """Rise to `height` within `rise` seconds from `start`, then fall within `fall`."""
-        self._start, self._height, self._rise, self._fall = start, height, rise, fall
+        self.start, self._height, self._rise, self._fall = start, height, rise, fall
 
     def busy(self, now: float) -> bool:
         """Tell whether it has been begun and is not over."""
-        return now < self._start + self._rise + self._fall
+        return now < self.start + self._rise + self._fall
 
     def at(self, now: float) -> float:
         """Return the height now."""
-        up = smoothstep(0, self._rise, now - self._start)
-        down = smoothstep(0, self._fall, now - self._start - self._rise)
+        up = smoothstep(0, self._rise, now - self.start)
+        down = smoothstep(0, self._fall, now - self.start - self._rise)
         return self._height * (up - down)
+
+
+class Eased:
+    """Numbers that move to new values within a set time, starting and ending gently."""
+
+    def __init__(self, values: tuple[float, ...], seconds: float) -> None:
+        self._start, self._target = np.array(values), np.array(values)
+        self._since, self._seconds, self._usual_s = -math.inf, seconds, seconds
+
+    def towards(
+        self, values: tuple[float, ...], now: float, *, seconds: float | None = None
+    ) -> None:
+        """Set out for new values; in another time than usual, 0 for at once."""
+        self._start = self.at(now)
+        self._target, self._since = np.array(values), now
+        self._seconds = self._usual_s if seconds is None else seconds
+
+    def at(self, now: float) -> Floats:
+        """Return the values now."""
+        done = smoothstep(0, max(1e-9, self._seconds), now - self._since)
+        values: Floats = self._start + (self._target - self._start) * done
+        return values

@@ -38,6 +38,12 @@ class Gaze:
         self._until = now + float(self._noise.uniform(*_REACTION_S))
         self.side = float(self._noise.choice((-1.0, 1.0)))
 
+    def look(self, now: float, place: tuple[float, float], dwell: float) -> None:
+        """Look at a place, in degrees, for `dwell` seconds, whatever the state would have."""
+        self.at_viewer = place == (0.0, 0.0)
+        self._until = now + dwell
+        self._jump(now, place, self._draw_tremor(now))
+
     def step(self, now: float, manner: Manner) -> tuple[float, float]:
         """Return where the eyes look now; `shift` is how far a look that began now will go."""
         self.shift = 0.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from avatar_worker.frames import HeadPose
 
-from .curves import Drift, Gesture, smoothstep
+from .curves import Drift, Gesture
 
 LIMIT_DEG: Final = (8.0, 6.0, 4.0)  # yaw, pitch, roll
 LIMIT_DEG_PER_S: Final = 35.0
@@ -31,7 +31,10 @@ class Head:
         self._pose: list[float] | None = None
 
     def nod_with_accent(self, start: float, strength: float) -> None:
-        """Bow the head 1.5 to 4 degrees with a stressed word, unless a nod is under way."""
+        """Bow the head 1.5 to 4 degrees with a stressed word, unless a nod is under way.
+
+        The head is lowest .2 s after `start`.
+        """
         if not self._emphasis.busy(start):
             self._emphasis.begin(start, 1.5 + 2.5 * strength, rise=0.2, fall=0.45)
 
@@ -41,6 +44,11 @@ class Head:
             height = float(self._noise.uniform(1.5, 2.5))
             self._assent = (start, height, int(self._noise.integers(1, 3)))
 
+    def nod_begins(self, now: float, within: float) -> bool:
+        """Tell whether a nod begins at most `within` seconds from `now`, before or after."""
+        starts = (self._emphasis.start, self._assent[0])
+        return any(abs(now - start) <= within for start in starts)
+
     def step(
         self,
         now: float,
@@ -48,7 +56,7 @@ class Head:
         *,
         sway_deg: tuple[float, float, float],
         sway_hz: float,
-        lean_deg: tuple[float, float],
+        lean_deg: tuple[float, float, float],
         beat_deg: float,
     ) -> HeadPose:
         """Go on by `dt` seconds to `now` and return the pose.
@@ -58,7 +66,7 @@ class Head:
             dt: Seconds since the last step.
             sway_deg: Standard deviation of yaw, pitch, roll.
             sway_hz: Corner frequency of the sway.
-            lean_deg: Yaw and pitch to sway about.
+            lean_deg: Yaw, pitch and roll to sway about; gestures are part of it.
             beat_deg: What the voice adds to the pitch.
         """
         yaw, pitch, roll = (
@@ -66,7 +74,7 @@ class Head:
             for sigma, drift in zip(sway_deg, self._sway, strict=True)
         )
         nods = self._emphasis.at(now) + self._assenting(now)
-        wanted = (yaw + lean_deg[0], pitch + lean_deg[1] + beat_deg + nods, roll)
+        wanted = (yaw + lean_deg[0], pitch + lean_deg[1] + beat_deg + nods, roll + lean_deg[2])
         inside = [_soft_limit(w, limit) for w, limit in zip(wanted, LIMIT_DEG, strict=True)]
         if self._pose is None:
             self._pose = inside
@@ -97,24 +105,3 @@ def _soft_limit(value: float, limit: float) -> float:
     if abs(value) <= half:
         return value
     return math.copysign(half + half * math.tanh((abs(value) - half) / half), value)
-
-
-class Eased:
-    """Numbers that move to new values within a set time, starting and ending gently."""
-
-    def __init__(self, values: tuple[float, ...], seconds: float) -> None:
-        self._start, self._target = np.array(values), np.array(values)
-        self._since, self._seconds = -math.inf, seconds
-
-    def towards(self, values: tuple[float, ...], now: float) -> None:
-        """Set out for new values."""
-        self._start = self.at(now)
-        self._target, self._since = np.array(values), now
-
-    def at(self, now: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """Return the values now."""
-        done = smoothstep(0, self._seconds, now - self._since)
-        values: np.ndarray[tuple[int], np.dtype[np.float64]] = (
-            self._start + (self._target - self._start) * done
-        )
-        return values

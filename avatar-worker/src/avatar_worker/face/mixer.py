@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from avatar_worker.clock import TICKS_PER_SECOND, Ticks
-from avatar_worker.frames import CONTROL_INDEX, FaceControls, Features, HeadPose
+from avatar_worker.frames import CONTROL_INDEX, CONTROL_NAMES, FaceControls, Features, Tone
 
 from .blink import Blinks
 from .breath import Breath
 from .brows import Brows
+from .cues import Cue, Gesture, Mood, Turn
+from .curves import Eased
+from .eyes import draw_gaze, draw_lids
 from .gaze import Gaze
-from .head import Eased, Head
+from .gestures import Gestures
+from .head import Head
+from .intonation import Intonation
 from .manner import EASE_S, MANNERS, Manner, Temper
+from .moods import Moods
 from .mouth import Mouth
 from .prosody import Prosody
 from .state import Activity
@@ -31,13 +37,16 @@ _LARGE_SHIFT_DEG: Final = 6.0
 _PHRASE_END_S: Final = 0.25
 _PHRASE_END_HAZARD: Final = 3.0
 _NOD_AFTER_BLINK_S: Final = 0.15
+_NOD_APART_S: Final = 0.06
 _REACTION_S: Final = 0.12
 _BEAT_DEG: Final = 2.5
 _BREATH_PITCH_DEG: Final = 0.4  # times fullness of at most .4: .15 degrees
-_EYE_LIMIT_DEG: Final = (20.0, 12.0, 18.0)  # sideways, up, down
-_SIDEWAYS_DEG: Final = 30.0
-_UP_DEG: Final = 25.0
-_DOWN_DEG: Final = 30.0
+_BROWS: Final = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
+_OUTSIDE_THE_MOUTH: Final = np.array(
+    [float(n.startswith(("brow", "eye", "cheek"))) for n in CONTROL_NAMES]
+)
+_MOST_CUES: Final = 16
+"""Cues that wait for the next picture; older ones are dropped."""
 
 
 class FaceMixer:
@@ -54,7 +63,7 @@ class FaceMixer:
         self, *, seed: int, idle: Mapping[str, Any], mouth_open_scale: float = 1.0
     ) -> None:
         self._temper = Temper.of(idle)
-        noises = np.random.default_rng([seed, self._temper.seed]).spawn(7)
+        noises = np.random.default_rng([seed, self._temper.seed]).spawn(8)
         self._noise = noises[0]
         self._blinks = Blinks(noises[1])
         self._gaze = Gaze(noises[2])
@@ -62,11 +71,23 @@ class FaceMixer:
         self._breath = Breath(noises[4])
         self._brows = Brows(noises[5])
         self._mouth = Mouth(noises[6], open_scale=mouth_open_scale)
+        self._gestures = Gestures(noises[7])
+        self._moods = Moods()
         self._prosody = Prosody()
+        self._intonation = Intonation()
+        self._cues: deque[Cue] = deque(maxlen=_MOST_CUES)
         self._activity = Activity.IDLE
         self._habits = Eased(_habits(MANNERS[Activity.IDLE], 1.0), EASE_S)
         self._last: Ticks | None = None
         self._phrase_ended = -math.inf
+
+    def hear(self, tone: Tone) -> None:
+        """Take the next 20 ms of the voice, as early as they are known."""
+        self._intonation.hear(tone)
+
+    def express(self, cue: Cue) -> None:
+        """Follow a cue, from the next picture on."""
+        self._cues.append(cue)
 
     def frame(self, now: Ticks, *, features: Features | None, activity: Activity) -> FaceControls:
         """Return the face for the picture at `now`.
@@ -84,11 +105,18 @@ class FaceMixer:
         after = now / TICKS_PER_SECOND
         before = after - dt
 
-        self._prosody.step(after, dt, features)
+        self._prosody.step(dt, features)
+        while self._cues:
+            self._follow(self._cues.popleft(), after)
         if activity is not self._activity:
             self._change(after, activity)
         manner = MANNERS[activity]
         *sway, lean_yaw, lean_pitch, sway_hz, smile, press, brow = self._habits.at(after).tolist()
+        mood, mood_lean = self._moods.at(after)
+        gesture, turn = self._gestures.at(after)
+        added = mood + gesture
+        extra = (mood_lean + turn).tolist()
+        lively = self._intonation.arousal if activity is Activity.SPEAKING else 1.0
 
         looks_at = self._gaze.step(after, manner)
         if self._gaze.shift >= _LARGE_SHIFT_DEG and self._chance(_BLINK_WITH_SHIFT):
@@ -110,39 +138,62 @@ class FaceMixer:
             dt,
             sway_deg=(yaw, pitch, roll),
             sway_hz=sway_hz,
-            lean_deg=(lean_yaw * moves, lean_pitch * moves),
-            beat_deg=moves * (_BEAT_DEG * self._prosody.beat - _BREATH_PITCH_DEG * chest),
+            lean_deg=(
+                moves * (lean_yaw + extra[0]),
+                moves * (lean_pitch + extra[1]),
+                moves * extra[2],
+            ),
+            beat_deg=moves * (_BEAT_DEG * lively * self._prosody.beat - _BREATH_PITCH_DEG * chest),
         )
-        weights = self._mouth.step(before, after, features, smile=smile, press=press)
-        self._draw_eyes(weights, looks_at, head, lids)
-        inner, left, right = self._brows.step(after, dt, activity, brow)
-        weights[CONTROL_INDEX["browInnerUp"]] = inner
-        weights[CONTROL_INDEX["browOuterUpLeft"]] = left
-        weights[CONTROL_INDEX["browOuterUpRight"]] = right
+        weights = self._mouth.step(
+            before, after, features, smile=smile, press=press, mood=added, liveliness=lively
+        )
+        weights += np.asarray(added * _OUTSIDE_THE_MOUTH, np.float32)
+        if self._temper.gaze:
+            draw_gaze(weights, looks_at, head)
+        draw_lids(weights, lids)
+        for name, raised in zip(_BROWS, self._brows.step(after, dt, activity, brow), strict=True):
+            weights[CONTROL_INDEX[name]] += raised
+        np.clip(weights, 0, 1, out=weights)
         weights[CONTROL_INDEX["breath"]] = chest
         return FaceControls(now, weights, head)
 
+    def _follow(self, cue: Cue, now: float) -> None:
+        """Begin what a cue asks for."""
+        match cue:
+            case Mood(name, intensity, fade_s):
+                self._moods.set(name, intensity, fade_s, now)
+            case Gesture(name):
+                looks = self._gestures.begin(name, self._nod_time(now))
+                if looks is not None and self._temper.gaze:
+                    x, y, seconds = looks
+                    self._gaze.look(now, (x, y), seconds)
+            case Turn.BEGAN:
+                self._brows.attend(now)
+            case Turn.PAUSED:
+                if self._chance(_ASSENT_SHARE):
+                    self._nod_in_assent(now + _REACTION_S)
+
     def _change(self, now: float, activity: Activity) -> None:
-        """Begin another state: eyes first, then the head; a blink or a nod, never both."""
+        """Begin another state: eyes first, then the head; perhaps with a blink."""
         left, self._activity = self._activity, activity
         self._gaze.manner_changes(now)
         self._habits.towards(_habits(MANNERS[activity], self._gaze.side), now)
         self._brows.manner_changes(now, activity)
         thought = Activity.THINKING in (left, activity)
-        if left is Activity.LISTENING and self._chance(_ASSENT_SHARE):
-            self._nod_in_assent(now + _REACTION_S)
-        elif thought and self._chance(_BLINK_WITH_THOUGHT):
+        if thought and self._chance(_BLINK_WITH_THOUGHT):
             self._blink(now)
 
     def _follow_voice(self, now: float) -> None:
         """Let accents raise the brows and bow the head, and phrases end with a blink."""
         if self._prosody.pause:
             self._phrase_ended = now
-        if not self._prosody.accent:
-            return
-        self._brows.accent(now, self._prosody.accent)
-        if any(self._temper.sway) and self._chance(_NOD_SHARE):
-            self._head.nod_with_accent(self._nod_time(now), self._prosody.accent)
+        lively = self._intonation.arousal
+        if peak := self._intonation.take_peak():
+            self._brows.accent(now, peak, liveliness=lively)
+        prominence = self._intonation.take_prominence()
+        if prominence and any(self._temper.sway) and self._chance(_NOD_SHARE):
+            self._head.nod_with_accent(self._nod_time(now), prominence)
 
     def _nod_in_assent(self, now: float) -> None:
         if any(self._temper.sway):
@@ -153,44 +204,15 @@ class FaceMixer:
         return max(now, self._blinks.started_at() + _NOD_AFTER_BLINK_S)
 
     def _blink(self, now: float) -> None:
-        if self._temper.blink > 0:
+        if self._temper.blink > 0 and not self._head.nod_begins(now, _NOD_APART_S):
             self._blinks.force(now)
 
     def _blink_interval(self, now: float, manner: Manner) -> float:
         """Return the mean time between blinks at this moment."""
-        if self._temper.blink <= 0:
+        if self._temper.blink <= 0 or self._head.nod_begins(now, _NOD_APART_S):
             return math.inf
         hurry = _PHRASE_END_HAZARD if now - self._phrase_ended < _PHRASE_END_S else 1.0
         return manner.blink_s / (self._temper.blink * hurry)
-
-    def _draw_eyes(
-        self,
-        weights: npt.NDArray[np.float32],
-        looks_at: tuple[float, float],
-        head: HeadPose,
-        lids: tuple[float, float],
-    ) -> None:
-        """Write gaze and lids. The eyes stay on their target while the head sways."""
-        if self._temper.gaze:
-            sideways, up, down = _EYE_LIMIT_DEG
-            x = min(sideways, max(-sideways, looks_at[0] - head.yaw))
-            y = min(down, max(-up, looks_at[1] - head.pitch))
-            # The subject's left eye is at image right: it looks out when both look to image right.
-            right, left = max(0.0, x) / _SIDEWAYS_DEG, max(0.0, -x) / _SIDEWAYS_DEG
-            for name, value in (
-                ("eyeLookOutLeft", right),
-                ("eyeLookInRight", right),
-                ("eyeLookInLeft", left),
-                ("eyeLookOutRight", left),
-                ("eyeLookDownLeft", max(0.0, y) / _DOWN_DEG),
-                ("eyeLookDownRight", max(0.0, y) / _DOWN_DEG),
-                ("eyeLookUpLeft", max(0.0, -y) / _UP_DEG),
-                ("eyeLookUpRight", max(0.0, -y) / _UP_DEG),
-            ):
-                weights[CONTROL_INDEX[name]] = value
-        for side, closed in zip(("Left", "Right"), lids, strict=True):
-            weights[CONTROL_INDEX[f"eyeBlink{side}"]] = closed
-            weights[CONTROL_INDEX[f"eyeSquint{side}"]] = 0.1 * closed
 
     def _chance(self, share: float) -> bool:
         return bool(self._noise.uniform() < share)

@@ -17,6 +17,27 @@ EASE_S: Final = 0.12
 """From the last word to rest: three pictures at 25 per second."""
 
 _SWALLOW_S: Final = (40.0, 90.0)
+_CORNERS_GIVE_WAY: Final = 0.4
+"""How much of a mood the corners of the mouth lose on p, b and m. They part no lips, and corners
+that dropped all of a smile for two pictures would twitch."""
+
+_PARTING: Final = (
+    "jawOpen", "mouthFunnel", "mouthLowerDown", "mouthUpperUp", "mouthStretch", "mouthShrugUpper",
+    "noseSneer", "tongueOut",
+)  # fmt: skip
+
+
+def _are(*starts: str) -> npt.NDArray[np.float64]:
+    """Return 1 for the controls whose names begin so, else 0. (54,)."""
+    return np.array([float(name.startswith(starts)) for name in CONTROL_NAMES])
+
+
+_CORNERS: Final = _are("mouthSmile", "mouthFrown", "mouthDimple")
+_AT_REST: Final = _are("mouth", "jaw") * (1 - _are(*_PARTING))
+_IN_SPEECH: Final = _are("mouth", "jaw", *_PARTING) * (1 - _are("mouthPress", "mouthClose"))
+"""Pressed lips would swallow every vowel."""
+_NO_MOOD: Final = np.zeros(len(CONTROL_NAMES))
+
 _CLOSE = CONTROL_INDEX["mouthClose"]
 _PRESS = [CONTROL_INDEX["mouthPressLeft"], CONTROL_INDEX["mouthPressRight"]]
 _SMILE = [CONTROL_INDEX["mouthSmileLeft"], CONTROL_INDEX["mouthSmileRight"]]
@@ -49,8 +70,13 @@ class Mouth:
         *,
         smile: float,
         press: float,
+        mood: npt.NDArray[np.float64] = _NO_MOOD,
+        liveliness: float = 1.0,
     ) -> npt.NDArray[np.float32]:
         """Return the weights of the mouth, others 0. float32, (54,).
+
+        What is said comes before what is felt: a mood never changes `mouthClose`, and where the
+        lips are sealed, what parts them is taken from it.
 
         Args:
             before: Time of the last picture, seconds.
@@ -58,16 +84,21 @@ class Mouth:
             features: What the voice says; None while nobody speaks. Followed at once.
             smile: At rest.
             press: At rest.
+            mood: Added to the lips, in `CONTROL_NAMES` order. (54,).
+            liveliness: Factor on how far the lips part in speech.
         """
         rest = self._rest(before, now, smile, press)
+        smiling = rest[_SMILE]
+        rest += np.asarray(mood * _AT_REST, np.float32)
         if features is not None:
             self._speaking = True
-            self._said = spell(features, open_scale=self._open_scale)
-            # A smile must not pull sealed lips apart.
-            parted = 1 - seal(float(self._said[_CLOSE]))
-            said = self._said.copy()
-            said[_SMILE] = np.maximum(said[_SMILE], rest[_SMILE] * parted)
-            return said
+            said = spell(features, open_scale=self._open_scale * liveliness)
+            sealed = seal(float(said[_CLOSE]))
+            said[_SMILE] = np.maximum(said[_SMILE], smiling * (1 - sealed))
+            left = _IN_SPEECH * (1 - sealed + (1 - _CORNERS_GIVE_WAY) * sealed * _CORNERS)
+            said += np.asarray(mood * left, np.float32)
+            self._said = said
+            return said.copy()
         if self._speaking:
             self._speaking = False
             # The last word was shown at the last picture: rest comes EASE_S after that.

@@ -1,8 +1,6 @@
-"""What the moving mouth tells about the voice: how strong, where the accents and the pauses are.
+"""What the moving mouth tells about the voice: its beat, and where its phrases end.
 
-The voice's pitch is not known here. Loudness and jaw go together well enough for accents; only
-pitch of the head and the brows follow them, and weakly: yaw and roll do not follow the voice in
-people either.
+Accents come from the voice's melody (`intonation`); this is what is seen, at the time it is seen.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ _JAW, _CLOSE, _FUNNEL, _PUCKER, _LOWER, _UPPER, _ROLL = (
     )
 )  # fmt: skip
 _SILENT: Final = VISEME_NAMES.index("sil")
-_ACCENT_APART_S: Final = 0.6
 _PAUSE_S: Final = 0.12
 
 
@@ -33,44 +30,27 @@ def aperture(features: Features) -> float:
 
 
 class Prosody:
-    """One voice. After each step: `accent`, `pause` and `beat` describe this moment.
+    """One voice. After each step: `pause` and `beat` describe this moment.
 
     Attributes:
-        accent: Strength of an accent that begins now, 0 to 1; 0 for none.
         pause: A phrase has just ended.
         beat: The 1-2 Hz part of the loudness, about -0.3 to 0.3.
     """
 
     def __init__(self) -> None:
-        self.accent = 0.0
         self.pause = False
         self.beat = 0.0
         self._fast = self._slow = 0.0
-        self._mean, self._spread = 0.25, 0.15
-        self._above = False
-        self._accent_at = -math.inf
         self._quiet_s = 0.0
         self._voiced_s = 0.0
 
-    def step(self, now: float, dt: float, features: Features | None) -> None:
+    def step(self, dt: float, features: Features | None) -> None:
         """Listen to one picture's features; None is silence."""
         level = aperture(features) if features else 0.0
         quiet = features is None or float(features.visemes[_SILENT]) > 0.6
         self._fast += (level - self._fast) * -math.expm1(-dt / 0.08)
         self._slow += (level - self._slow) * -math.expm1(-dt / 0.35)
         self.beat = self._fast - self._slow
-
-        self.accent = 0.0
-        if not quiet:
-            slowly = -math.expm1(-dt / 3.0)
-            self._mean += (level - self._mean) * slowly
-            self._spread += (abs(level - self._mean) - self._spread) * slowly
-        above = self._fast > self._mean + self._spread
-        if above and not self._above and now - self._accent_at >= _ACCENT_APART_S:
-            self._accent_at = now
-            excess = (level - self._mean) / (3 * self._spread + 1e-3)
-            self.accent = min(1.0, max(0.2, excess))
-        self._above = above
 
         self.pause = False
         if quiet:

@@ -16,7 +16,7 @@ from avatar_worker.avatars import Avatar
 from avatar_worker.clock import Clock, Ticks, ms, seconds, ticks_per
 from avatar_worker.engine import Engine, PictureOrder, Seat
 from avatar_worker.errors import DeviceError
-from avatar_worker.face import Activity
+from avatar_worker.face import Activity, Cue
 from avatar_worker.frames import VideoFrame
 
 from .conductor import Conductor
@@ -213,6 +213,13 @@ class Session:
     def set_activity(self, activity: Activity) -> None:
         """Tell the face what its agent is doing."""
         self._conductor.activity = activity
+
+    def express(self, cue: Cue) -> None:
+        """Let the face follow a cue: a mood, a gesture, news of the user's turn."""
+        if self._seat is not None:
+            # An engine that has stopped ends the session by itself.
+            with contextlib.suppress(DeviceError):
+                self._seat.express(cue)
 
     def counters(self) -> dict[str, int]:
         """Counts since the session began."""
