@@ -19,6 +19,10 @@ def render(
     out: Annotated[Path, typer.Option("--out", "-o", help="The video to write, .mp4.")],
     avatar: Annotated[str, typer.Option(help="An avatar's id, or a .hvia file.")] = "demo",
     renderer: Annotated[str, typer.Option(help="auto, cpu or reference.")] = "auto",
+    marks: Annotated[
+        Path | None,
+        typer.Option(help="Moods and gestures with their seconds, .json.", show_default=False),
+    ] = None,
 ) -> None:
     """Render an avatar that speaks a sound file into a video with sound."""
     from avatar_worker.config import read_settings
@@ -36,9 +40,14 @@ def render(
     settings = read_settings(renderer=renderer)
     opened = open_avatar(avatar, settings.avatars)
 
+    from avatar_worker.output.marks import read_marks
     from avatar_worker.output.offline import render_file
+
+    cues = read_marks(marks) if marks is not None else []
 
     began = time.monotonic()
     with progress_bar("rendering") as progress:
-        render_file(speech, opened, out, renderer=settings.renderer, progress=progress)
+        render_file(
+            speech, opened, out, renderer=settings.renderer, marks=cues, progress=progress
+        )
     typer.echo(f"wrote {out} in {time.monotonic() - began:.1f} s")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from avatar_worker.features import Audio2Face
 from avatar_worker.frames import OUTPUT_RATE
 from avatar_worker.render.choose import make_renderer
 
+from .marks import Mark, check_marks
 from .mp4 import Mp4Writer
 
 TAIL: Final = ms(400)
@@ -33,6 +34,7 @@ def render_file(
     *,
     renderer: str = "auto",
     seed: int = 1,
+    marks: Sequence[Mark] = (),
     progress: Callable[[float], None] = lambda share: None,
 ) -> int:
     """Let an avatar speak a sound file and return how many pictures were drawn.
@@ -43,12 +45,16 @@ def render_file(
         out: Where the MP4 goes; an older one is replaced when this one is complete.
         renderer: `auto`, `cpu` or `reference`.
         seed: Of the idle life: the same seed, the same film.
+        marks: Moods and gestures, in the order of their times.
         progress: Told the share that is done, 0 to 1.
 
     Raises:
-        ConfigError: If the sound cannot be read or the film cannot be written.
+        ConfigError: If the sound cannot be read, a mark lies behind its end, or the film cannot
+            be written.
     """
     pcm = read_speech(speech)
+    waiting = list(marks)
+    check_marks(waiting, len(pcm))
     pipeline = Pipeline(make_renderer(renderer), Audio2Face())
     slot = pipeline.open(avatar, seed=seed)
     canvas = avatar.canvas
@@ -78,6 +84,8 @@ def render_file(
             )
             fed = max(fed, until)
             slot.accept(order)
+            while waiting and waiting[0].at < place + frame:
+                slot.express(waiting.pop(0).cue)
             (picture,) = pipeline.draw([(slot, order)])
             film.write_picture(picture)
             film.write_sound(sound[place : place + frame])
