@@ -64,3 +64,11 @@ def test_a_refusal_names_the_setting_that_would_admit() -> None:
     assert refusal is not None
     assert "speech_from" in refusal
     assert "guest" not in refusal, "identities stay out of messages"
+
+
+def test_asking_whether_the_agent_may_speak_does_not_shut_the_door() -> None:
+    it = policy(SpeechFrom.UNTIL_AGENT)
+    assert it.refusal(AGENT, speaks=False) is None
+    assert it.refusal(GUEST, speaks=False) is None
+    assert it.refusal(AGENT) is None
+    assert it.refusal(GUEST, speaks=False) is not None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from avatar_worker.face import Activity
+from avatar_worker.face import Activity, Turn
 from avatar_worker.room.states import ConversationState
 
 
@@ -34,3 +34,28 @@ def test_unknown_words_change_nothing(word: str) -> None:
     assert not state.user(word)
     assert not state.agent(word)
     assert state.activity is Activity.THINKING
+
+
+def test_news_of_the_users_turn_is_told_once() -> None:
+    state = ConversationState()
+    assert state.turn() is None
+    for word, news in (
+        ("speaking", Turn.BEGAN),
+        ("speaking", None),
+        ("listening", Turn.PAUSED),
+        ("listening", None),
+        ("away", None),
+        ("speaking", Turn.BEGAN),
+        ("away", None),
+        ("dancing", None),
+    ):
+        state.user(word)
+        assert state.turn() is news, word
+        assert state.turn() is None
+
+
+def test_the_agents_states_are_no_turn_of_the_user() -> None:
+    state = ConversationState()
+    for word in ("listening", "thinking", "speaking", "listening"):
+        state.agent(word)
+        assert state.turn() is None

@@ -68,6 +68,10 @@ class SpeechIn:
         """Set who tells senders about streams that could not be read at all."""
         self._reports = reports
 
+    def refusal(self, identity: str) -> str | None:
+        """Return None if this participant may speak through the avatar, else why not."""
+        return self._policy.refusal(self._speaker(identity), speaks=False)
+
     async def aclose(self) -> None:
         """Stop reading. Idempotent."""
         self._room.unregister_byte_stream_handler(TOPIC)

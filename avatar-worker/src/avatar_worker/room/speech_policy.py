@@ -42,14 +42,19 @@ class SpeechPolicy:
         """The rule in force now."""
         return self._rule
 
-    def refusal(self, speaker: Speaker) -> str | None:
-        """Return None if the speaker is heard, else a sentence that says what would admit it."""
+    def refusal(self, speaker: Speaker, *, speaks: bool = True) -> str | None:
+        """Return None if the speaker is heard, else a sentence that says what would admit it.
+
+        Args:
+            speaker: Who asks.
+            speaks: It does speak; only this shuts the door of `until_agent`.
+        """
         if not speaker.identity:
             return "hidden participants are not heard"
         if speaker.attributes.get(ATTRIBUTE_ON_BEHALF):
             return "avatars are not heard"
         if speaker.identity == self._on_behalf:
-            if self._rule is SpeechFrom.UNTIL_AGENT:
+            if speaks and self._rule is SpeechFrom.UNTIL_AGENT:
                 self._rule = SpeechFrom.AGENTS
             return None
         heard = {

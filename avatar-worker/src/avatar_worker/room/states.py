@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from avatar_worker.face import Activity
+from avatar_worker.face import Activity, Turn
 
 RPC_USER_STATE = "user_state_changed"
 RPC_AGENT_STATE = "agent_state_changed"
@@ -18,12 +18,23 @@ class ConversationState:
     def __init__(self) -> None:
         self._user = "listening"
         self._agent = "initializing"
+        self._turn: Turn | None = None
 
     def user(self, word: str) -> bool:
         """Take the user's state; False if the word is unknown."""
         known = word in USER_STATES
-        self._user = word if known else self._user
+        if known and word != self._user:
+            if word == "speaking":
+                self._turn = Turn.BEGAN
+            elif self._user == "speaking" and word == "listening":
+                self._turn = Turn.PAUSED
+            self._user = word
         return known
+
+    def turn(self) -> Turn | None:
+        """Return what became of the user's turn since the last call, if anything did."""
+        turn, self._turn = self._turn, None
+        return turn
 
     def agent(self, word: str) -> bool:
         """Take the agent's state; False if the word is unknown."""
