@@ -84,8 +84,9 @@ def test_the_source_is_named_by_hash_and_size(photo: Path) -> None:
 def test_what_is_no_picture_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(content)
-    with pytest.raises(AvatarRefusedError, match="no picture"):
+    with pytest.raises(AvatarRefusedError, match=r"x\.png: The ") as caught:
         _read(path)
+    assert caught.value.code == "bad_picture"
 
 
 def test_a_picture_is_read_as_rgb(tmp_path: Path) -> None:

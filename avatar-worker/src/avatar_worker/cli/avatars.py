@@ -1,4 +1,4 @@
-"""`avatars`: build, list, verify, inspect."""
+"""`avatars`: list, verify, inspect; the larger commands have modules of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from avatar_worker.avatars.library import AvatarEntry
     from avatar_worker.errors import AvatarError
 
-app = typer.Typer(no_args_is_help=True, help="Build, list, verify and inspect avatar files.")
+app = typer.Typer(no_args_is_help=True, help="Build, look at, judge and sign avatar files.")
 
 
 @app.command("list")
@@ -104,10 +104,15 @@ def _as_json(entry: AvatarEntry) -> dict[str, object]:
     return {**dataclasses.asdict(entry), "path": str(entry.path)}
 
 
-def _add_build() -> None:
+def _add_larger_ones() -> None:
+    from .avatars_check import check
+    from .avatars_preview import preview
+    from .avatars_sign import new_key, sign
     from .build import build
 
-    app.command()(build)
+    for command in (build, preview, check, sign):
+        app.command()(command)
+    app.command("new-key")(new_key)
 
 
-_add_build()
+_add_larger_ones()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import re
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from avatar_worker.avatars.builder.background import Background
+
 CONSENT_DAYS: Final = 730
 PRIVATE: Final = "LicenseRef-Private"
-MAX_PIXELS: Final = 24_000_000
+MIN_SIDE, MAX_SIDE = 256, 1280
+RATES: Final = (24, 25, 30, 50, 60)
+SERVED_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 DEFAULT_STATEMENT: Final = (
     "I am the person in this picture, or I act with that person's documented permission, and I "
     "agree that a talking avatar is made from it."
@@ -30,7 +34,12 @@ def build(
     photo: Annotated[Path, typer.Argument(help="A photo of one person who looks at the camera.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The avatar to write, .hvia.")],
     name: Annotated[str | None, typer.Option(help="Its name; by default the file's.")] = None,
-    size: Annotated[str, typer.Option(help="Canvas, width x height in pixels.")] = "512x640",
+    size: Annotated[
+        str, typer.Option(help="Canvas, width x height in pixels: 480x640, 720x960, 512x512 ...")
+    ] = "512x640",
+    background: Annotated[
+        str, typer.Option(help="keep, blur, a colour as #rrggbb, or a picture file.")
+    ] = "keep",
     fps: Annotated[int, typer.Option(help="Frames per second.")] = 25,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="The person is invented; nobody real is shown.")
@@ -43,7 +52,7 @@ def build(
         typer.Option(help="For a real person: the statement of consent, as text or as a file."),
     ] = None,
     consent_days: Annotated[
-        int, typer.Option(min=1, help="Days from today for which consent is given.")
+        int, typer.Option(min=1, max=36_500, help="Days from today for which consent is given.")
     ] = CONSENT_DAYS,
     contact: Annotated[
         str | None, typer.Option(help="Whom to ask about the rights to this avatar.")
@@ -69,7 +78,15 @@ def build(
         raise ConfigError(f"{out} should end in .hvia")
     if not out.parent.is_dir():
         raise ConfigError(f"there is no folder {out.parent}")
-    width, height = _size(size)
+    if not SERVED_ID.fullmatch(out.stem):
+        raise ConfigError(
+            f"{out.name} could not be served: an id has letters, digits and ._- and starts with "
+            "a letter or digit"
+        )
+    if fps not in RATES:
+        raise ConfigError(f"--fps {fps} is none of {', '.join(map(str, RATES))}")
+    canvas = canvas_size(size)
+    behind = _background(background)
     if synthetic and public_domain:
         raise ConfigError("choose one of --synthetic and --public-domain")
     if synthetic or public_domain:
@@ -80,8 +97,9 @@ def build(
         photo,
         out,
         name=name or out.stem,
-        canvas=(width, height),
+        canvas=canvas,
         fps=fps,
+        background=behind,
         consent=block,
         licence=licence_block(licence, licence_url, author or []),
     )
@@ -138,7 +156,7 @@ def _statement(given: str | None) -> str:
 
     if given is not None and given.strip():
         is_file = len(given) < 1024 and Path(given).is_file()
-        return Path(given).read_text(encoding="utf-8") if is_file else given
+        return Path(given).read_bytes().decode(errors="replace") if is_file else given
     if sys.stdin.isatty():
         typer.echo(
             f"Does the picture show a real person? Then this must be true:\n\n  {DEFAULT_STATEMENT}\n"
@@ -152,13 +170,40 @@ def _statement(given: str | None) -> str:
     )
 
 
-def _size(text: str) -> tuple[int, int]:
+def canvas_size(text: str) -> tuple[int, int]:
+    """Return width and height of `512x640`.
+
+    Raises:
+        ConfigError: If it is no size, or one that cannot be encoded or is no portrait's.
+    """
     from avatar_worker.errors import ConfigError
 
     width, x, height = text.lower().partition("x")
-    if not (x and width.isdigit() and height.isdigit()):
+    if not (x and width.isdecimal() and height.isdecimal() and len(text) < 12):
         raise ConfigError(f"--size {text} is not width x height, e.g. 512x640")
-    return int(width), int(height)
+    size = int(width), int(height)
+    if any(side % 2 or not MIN_SIDE <= side <= MAX_SIDE for side in size):
+        raise ConfigError(f"--size {text}: sides are even and from {MIN_SIDE} to {MAX_SIDE}")
+    if not 0.5 <= size[0] / size[1] <= 2:
+        raise ConfigError(f"--size {text}: one side is more than twice the other")
+    return size
+
+
+def _background(text: str) -> Background:
+    from avatar_worker.avatars.builder.background import Background, parse_background
+    from avatar_worker.errors import ConfigError
+
+    named = parse_background(text)
+    if named is not None:
+        return named
+    if text == "transparent":
+        raise ConfigError(
+            "--background transparent: video in a room carries no transparency; choose a colour, "
+            "e.g. #00b140, and key it out where it is shown"
+        )
+    if not Path(text).is_file():
+        raise ConfigError(f"--background {text} is neither keep, blur, #rrggbb nor a picture file")
+    return Background("image", image=_read(Path(text)))
 
 
 def _build(
@@ -168,15 +213,22 @@ def _build(
     name: str,
     canvas: tuple[int, int],
     fps: int,
+    background: Background,
     consent: dict[str, Any],
     licence: dict[str, Any],
 ) -> None:
+    from avatar_worker.avatars.format import write_avatar
+    from avatar_worker.errors import ConfigError
+
     from .bar import progress_bar
 
     rgb = _read(photo)
-
-    from avatar_worker.avatars.builder.portrait.build import build_portrait
-    from avatar_worker.avatars.format import write_avatar
+    try:
+        from avatar_worker.avatars.builder.portrait.build import build_portrait
+    except ImportError as error:
+        raise ConfigError(
+            "building avatars needs more packages; run: pip install 'avaluma-avatar-worker[build]'"
+        ) from error
 
     with progress_bar("building") as progress:
         avatar = build_portrait(
@@ -186,6 +238,7 @@ def _build(
             consent=consent,
             canvas=canvas,
             fps=fps,
+            background=background,
             licence=licence,
             provenance=provenance(photo, rgb, synthetic=consent["subject"] == "synthetic"),
             progress=lambda step, share: progress(share),
@@ -197,18 +250,12 @@ def _build(
 
 def _read(photo: Path) -> npt.NDArray[np.uint8]:
     """Decode a picture, turned as its camera was held. uint8, (h, w, 3), sRGB."""
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # read at the import
-    import cv2
-    import numpy as np
-
+    from avatar_worker.avatars.builder.picture import MAX_BYTES, read_picture
     from avatar_worker.errors import AvatarRefusedError
 
+    with photo.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
     try:
-        bgr = cv2.imdecode(np.fromfile(photo, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        bgr = None
-    if bgr is None or bgr.shape[0] * bgr.shape[1] > MAX_PIXELS:
-        raise AvatarRefusedError(
-            "bad_picture", f"{photo} is no picture of at most {MAX_PIXELS // 10**6} million pixels"
-        )
-    return np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
+        return read_picture(content)
+    except AvatarRefusedError as error:
+        raise AvatarRefusedError(error.code, f"{photo}: {error}") from None

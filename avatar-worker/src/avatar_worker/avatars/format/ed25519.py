@@ -1,4 +1,7 @@
-"""Verify Ed25519 signatures. Public data only, so nothing here needs constant time.
+"""Ed25519 signatures: verify in the worker, sign on the command line of whoever owns the key.
+
+Nothing here runs in constant time. Verifying handles public data only; sign on a machine on which
+nobody else measures time.
 
 Source: RFC 8032, section 5.1, with the cofactorless check of 5.1.7 and canonical encodings only.
 """
@@ -28,6 +31,46 @@ def signature_holds(public_key: bytes, message: bytes, signature: bytes) -> bool
     digest = hashlib.sha512(signature[:32] + public_key + message).digest()
     challenge = int.from_bytes(digest, "little") % ORDER
     return _equal(_times(response, _BASE), _add(commitment, _times(challenge, key)))
+
+
+def public_key_of(seed: bytes) -> bytes:
+    """Return the public key (32 bytes) of a secret seed (32 bytes).
+
+    Raises:
+        ValueError: If the seed has another length.
+    """
+    return _encode(_times(_secret_scalar(seed)[0], _BASE))
+
+
+def sign(seed: bytes, message: bytes) -> bytes:
+    """Return the signature (64 bytes) over `message` by a secret seed (32 bytes).
+
+    Raises:
+        ValueError: If the seed has another length.
+    """
+    scalar, prefix = _secret_scalar(seed)
+    key = _encode(_times(scalar, _BASE))
+    nonce = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % ORDER
+    commitment = _encode(_times(nonce, _BASE))
+    digest = hashlib.sha512(commitment + key + message).digest()
+    response = (nonce + int.from_bytes(digest, "little") * scalar) % ORDER
+    return commitment + response.to_bytes(32, "little")
+
+
+def _secret_scalar(seed: bytes) -> tuple[int, bytes]:
+    """The clamped scalar and the prefix of a seed (RFC 8032, 5.1.5)."""
+    if len(seed) != 32:
+        raise ValueError("a seed has 32 bytes")
+    digest = hashlib.sha512(seed).digest()
+    scalar = int.from_bytes(digest[:32], "little")
+    return scalar & (2**254 - 8) | 2**254, digest[32:]
+
+
+def _encode(point: Point) -> bytes:
+    x, y, z, _ = point
+    inverse = pow(z, -1, P)
+    x, y = x * inverse % P, y * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
 def _decode(encoded: bytes) -> Point | None:

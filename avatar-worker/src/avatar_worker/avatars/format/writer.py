@@ -65,6 +65,16 @@ def write_avatar(
     target = Path(path)
     content = pack_avatar(avatar, preview=preview, lossy=lossy)
     content_id = read_avatar(content, avatar_id=avatar.id).content_id
+    replace_file(content, target)
+    return content_id
+
+
+def replace_file(content: bytes, target: Path) -> None:
+    """Write a file beside its place and move it there: nobody ever sees half of it.
+
+    Raises:
+        OSError: If it cannot be written; an older file stays.
+    """
     handle, scratch = tempfile.mkstemp(prefix=".writing-", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -76,7 +86,6 @@ def write_avatar(
     except BaseException:
         os.unlink(scratch)
         raise
-    return content_id
 
 
 def pack_avatar(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_worker.avatars.avatar import Avatar, Canvas, Layer, Mesh, Rig, Slit, Subject
+from avatar_worker.avatars.builder.background import Background, with_background
 from avatar_worker.avatars.builder.crop import crop_to_canvas
 from avatar_worker.avatars.builder.landmarks import find_faces
 from avatar_worker.avatars.builder.matte import person_matte
@@ -66,6 +67,7 @@ def build_portrait(
     source_type: str = "digitalCapture",
     canvas: tuple[int, int] = (512, 640),
     fps: int = 25,
+    background: Background | None = None,
     created: str | None = None,
     progress: Callable[[str, float], None] | None = None,
     warn: Callable[[str], None] | None = None,
@@ -82,6 +84,7 @@ def build_portrait(
         source_type: How the photo came about, for the default provenance: an IPTC NewsCode.
         canvas: Width and height of the picture, pixels, even.
         fps: Frames per second.
+        background: What lies behind the person; by default what the photo shows.
         created: UTC, `2026-11-22T10:00:00Z`; now by default. Given, the same photo makes the
             same file.
         progress: Told what is being done, and which share of the work is done before it.
@@ -116,6 +119,7 @@ def build_portrait(
     )
     tell("paint the layers", 0.85)
     layers = _layers(portrait.rgb, alpha, foreground, m, rig.meshes)
+    layers[0] = with_background(layers[0], background or Background(), m.u)
     tell("done", 1.0)
     return Avatar(
         id=avatar_id,
