@@ -17,9 +17,11 @@ def test_the_public_surface_is_exactly_this() -> None:
         "AvalumaException",
         "AvatarClosedError",
         "AvatarDispatchError",
+        "AvatarExpressionError",
         "AvatarServerError",
         "AvatarSession",
         "AvatarSettingsError",
+        "UnknownExpressionError",
         "__version__",
     ]
     assert all(hasattr(avaluma, name) for name in avaluma.__all__)
