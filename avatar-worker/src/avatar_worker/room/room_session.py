@@ -20,6 +20,7 @@ from livekit import rtc
 
 from .absence import Absences
 from .door import JoinRequest
+from .expression import ExpressionDesk
 from .presence import LeaveRules, Presence
 from .reports import Reports
 from .rpc import CallDesk
@@ -96,6 +97,7 @@ class RoomSession:
         self._pictures: PictureTrack | None = None
         self._reports: Reports | None = None
         self._calls: CallDesk | None = None
+        self._expression: ExpressionDesk | None = None
         self._watch: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[str] = self._loop.create_future()
@@ -132,7 +134,10 @@ class RoomSession:
         canvas = self._session.avatar.canvas
         self._reports = Reports(participant, self._absences)
         self._speech.answer_through(self._reports)
-        self._calls = CallDesk(participant, self._session, on_behalf=self.on_behalf)
+        self._expression = ExpressionDesk(self._session.express, refusal=self._speech.refusal)
+        self._calls = CallDesk(
+            participant, self._session, on_behalf=self.on_behalf, expression=self._expression
+        )
         if agent := self._agent():
             self._calls.agent_state(agent.attributes.get(ATTRIBUTE_AGENT_STATE, ""))
         self._sound = SoundTrack(self._clock)
@@ -161,6 +166,8 @@ class RoomSession:
         counts.update(self._speech.counts)
         if self._calls is not None:
             counts.update(self._calls.counts)
+        if self._expression is not None:
+            counts.update(self._expression.counts)
         if self._reports is not None:
             counts["reports_delivered"] += self._reports.delivered
             counts["reports_failed"] += self._reports.failed

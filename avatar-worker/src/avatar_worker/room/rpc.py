@@ -1,4 +1,4 @@
-"""The calls that the avatar answers: clear, pause, and the states of agent and user."""
+"""The calls that the avatar answers: clear, pause, expressions, the states of agent and user."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 from avatar_worker.session import Session
 from livekit import rtc
 
+from .expression import ExpressionDesk
 from .states import RPC_AGENT_STATE, RPC_USER_STATE, ConversationState
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,12 @@ class CallDesk:
     """Answers at once; closures of this room only, so no other room can be meant."""
 
     def __init__(
-        self, participant: rtc.LocalParticipant, session: Session, *, on_behalf: str | None
+        self,
+        participant: rtc.LocalParticipant,
+        session: Session,
+        *,
+        on_behalf: str | None,
+        expression: ExpressionDesk,
     ) -> None:
         self._participant = participant
         self._session = session
@@ -38,6 +44,7 @@ class CallDesk:
             RPC_PING: lambda call: OK,
             RPC_USER_STATE: self._user_state,
             RPC_AGENT_STATE: self._agent_state,
+            **expression.methods,
         }
         for method, handler in self._methods.items():
             participant.register_rpc_method(method, handler)
@@ -67,7 +74,10 @@ class CallDesk:
         return OK
 
     def _user_state(self, call: rtc.RpcInvocationData) -> str:
-        return self._state(call, known=self._from_agent(call) and self._states.user(call.payload))
+        known = self._from_agent(call) and self._states.user(call.payload)
+        if turn := self._states.turn():
+            self._session.express(turn)
+        return self._state(call, known=known)
 
     def _agent_state(self, call: rtc.RpcInvocationData) -> str:
         return self._state(call, known=self._from_agent(call) and self._states.agent(call.payload))
