@@ -20,7 +20,7 @@ from benchmarks.measuring.scene import Scene
 from benchmarks.measuring.stimulus import one_burst
 
 EVENTS: Final = 110
-SHORT_EVENTS: Final = 6
+SHORT_EVENTS: Final = 4
 LIVE_EVENTS: Final = 30
 SHORT_LIVE_EVENTS: Final = 0
 SEGMENT: Final = 0.4
@@ -36,7 +36,7 @@ async def speak(there: Scene, events: int, pace: float) -> None:
     draw = random.Random(5)
     for _ in range(events):
         begun = len(there.agent.finished)
-        await there.agent.say(one_burst(SEGMENT), pace=pace)
+        await there.agent.say(one_burst(SEGMENT), pace=pace, speed=1.0)
         await there.agent.until("finished", begun + 1, 3)
         await asyncio.sleep(draw.uniform(0.25, 0.45))
 

@@ -13,7 +13,7 @@ from benchmarks.envelope import envelope
 
 from avatar_worker.demo.livekit_server import run_livekit_server
 
-from .scene import PATHS, Scene, scene
+from .scene import PATHS, TTS_SPEED, Scene, scene
 
 
 @dataclass
@@ -58,6 +58,7 @@ async def _run(bench: str, measure: Measure, paths: tuple[str, ...], short: bool
         config={
             "short": short,
             "viewer": "python, in a process of its own, no lip-sync",
+            "speech": f"{TTS_SPEED:g} seconds a second, unless the bench says otherwise",
             "avatars": "ours draws the demo portrait, stock a grey picture",
         },
         controls={

@@ -27,6 +27,10 @@ AGENT: Final = "agent-bench"
 AVATAR: Final = "avatar-bench"
 PATHS: Final = ("ours", "stock")
 READY_WITHIN: Final = 30.0
+TTS_PIECE: Final = 0.2
+TTS_SPEED: Final = 4.0
+"""Seconds of sound in a piece, and per second: how the voices of cloud services arrive. Half a minute
+that is sent at once takes both cores of a small machine half a second, in all four processes."""
 AFTERMATH: Final = 0.5
 """Seconds for the last sound and picture to reach the viewer."""
 
@@ -61,12 +65,15 @@ class Agent:
         self._news.set()
         return "ok"
 
-    async def say(self, pcm: npt.NDArray[np.int16], *, pace: float = 0.0) -> float:
+    async def say(
+        self, pcm: npt.NDArray[np.int16], *, pace: float = TTS_PIECE, speed: float = TTS_SPEED
+    ) -> float:
         """Send a segment and return when its first byte was written.
 
         Args:
             pcm: 24 kHz mono.
-            pace: Seconds of sound in each write, one write in that time; 0 sends all at once.
+            pace: Seconds of sound in each write; 0 sends all at once.
+            speed: How many seconds of sound a second; 1 is a live voice.
         """
         writer = await self.room.local_participant.stream_bytes(
             "AUDIO_bench",
@@ -77,7 +84,7 @@ class Agent:
         began = time.monotonic()
         step = round(pace * RATE) or len(pcm)
         for number, at in enumerate(range(0, len(pcm), step)):
-            await asyncio.sleep(began + number * pace - time.monotonic() if pace else 0)
+            await asyncio.sleep(began + number * pace / speed - time.monotonic() if pace else 0)
             await writer.write(pcm[at : at + step].tobytes())
         await writer.aclose()
         return began
@@ -127,12 +134,14 @@ class Scene:
         await self.viewer.tell("save", str(theirs))
         return read(ours), read(theirs)
 
-    async def wait_ready(self) -> None:
-        """Wait until pictures and sound have flowed to the viewer for a moment."""
+    async def wait_flowing(self) -> None:
+        """Wait until pictures and sound have flowed to the viewer for a moment from now on."""
+        before = await self.viewer.tell("counts")
         async with asyncio.timeout(READY_WITHIN):
             while True:
-                counts = await self.viewer.tell("counts")
-                if counts["pictures"] >= 50 and counts["sounds"] >= 100:
+                now = await self.viewer.tell("counts")
+                new = {kind: now[kind] - before[kind] for kind in now}
+                if new["pictures"] >= 25 and new["sounds"] >= 50:
                     return
                 await asyncio.sleep(0.1)
 
@@ -157,7 +166,7 @@ async def scene(server: LiveKitServer, path: str) -> AsyncIterator[Scene]:
                 agent.answer()
                 await avatar.tell("join", where | {"token": avatar_token(server, name)})
                 it = Scene(path, agent, avatar, viewer, Path(folder))
-                await it.wait_ready()
+                await it.wait_flowing()
                 yield it
             finally:
                 await room.disconnect()
