@@ -11,6 +11,7 @@ import numpy.typing as npt
 from avatar_worker.errors import AvatarRefusedError
 
 from .crop import AIR_U, BODY_U, CroppedPortrait
+from .glasses import WEARS, glasses_score
 from .landmarks import Face
 
 MAX_YAW_DEG: Final = 12.0
@@ -122,7 +123,31 @@ def check_photo(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
         raise AvatarRefusedError(
             "lighting", f"The face is too {fault} to see its features. Use even, frontal light."
         )
-    return [*_refuse_expression(face), *_warn_about_size(face)]
+    return [*_refuse_expression(face), *_warn_about_size(face), *_warn_about_glasses(rgb, face)]
+
+
+def scores(rgb: npt.NDArray[np.uint8], face: Face) -> dict[str, float]:
+    """Return what the photo was judged by: angles in degrees, lengths in pixels or `u`.
+
+    Args:
+        rgb: The photo. uint8, (h, w, 3).
+        face: The face in it.
+    """
+    yaw, pitch, roll = head_pose_deg(face)
+    shapes = face.blendshapes
+    return {
+        "face_px": face.width,
+        "sharpness": sharpness(rgb, face),
+        "luma": _face_luma(rgb, face),
+        "yaw_deg": yaw,
+        "pitch_deg": pitch,
+        "roll_deg": roll,
+        "lip_gap_u": lip_gap_u(face),
+        "jaw_open": shapes["jawOpen"],
+        "smile": (shapes["mouthSmileLeft"] + shapes["mouthSmileRight"]) / 2,
+        "blink": min(shapes["eyeBlinkLeft"], shapes["eyeBlinkRight"]),
+        "glasses": glasses_score(rgb, face),
+    }
 
 
 def check_crop(portrait: CroppedPortrait) -> list[str]:
@@ -190,6 +215,15 @@ def _warn_about_size(face: Face) -> list[str]:
     return [
         f"The face is {face.width:.0f} pixels wide; below {GOOD_FACE_PX:.0f} it is enlarged and "
         "looks soft."
+    ]
+
+
+def _warn_about_glasses(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
+    if glasses_score(rgb, face) < WEARS:
+        return []
+    return [
+        "The person seems to wear glasses; their frame would bend with the brows, so the brows move "
+        "less. A photo without glasses looks livelier."
     ]
 
 

@@ -12,6 +12,9 @@ from avatar_worker.frames import CONTROL_INDEX, CONTROL_NAMES
 from .measures import Measures
 from .shapes import SHAPES
 
+UNDER_GLASSES: Final = 0.4
+"""Share of the brows' motion that a frame bears."""
+
 BOTH: Final = ("Left", "Right")
 
 MOUTH_GAINS: Final[dict[str, dict[str, float]]] = {
@@ -56,11 +59,17 @@ def amplitude(m: Measures) -> float:
     return float(np.clip(m.mouth.half_width / (0.40 * m.u), 0.75, 1.15))
 
 
-def arkit_to_shape(m: Measures) -> npt.NDArray[np.float32]:
-    """Return the matrix that turns controls into shape weights. float32, (54, K)."""
+def arkit_to_shape(m: Measures, *, brows: float = 1.0) -> npt.NDArray[np.float32]:
+    """Return the matrix that turns controls into shape weights. float32, (54, K).
+
+    Args:
+        m: The face.
+        brows: How much the brows move; less under glasses, whose frame would bend.
+    """
     matrix = np.zeros((len(CONTROL_NAMES), len(SHAPES)), np.float32)
     for gains, factor in ((MOUTH_GAINS, amplitude(m)), (FACE_GAINS, 1.0)):
         for control, shapes in gains.items():
             for shape, gain in shapes.items():
-                matrix[CONTROL_INDEX[control], SHAPES.index(shape)] = gain * factor
+                held = brows if shape.startswith("brow") else 1.0
+                matrix[CONTROL_INDEX[control], SHAPES.index(shape)] = gain * factor * held
     return matrix

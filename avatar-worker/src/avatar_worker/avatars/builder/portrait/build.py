@@ -13,12 +13,13 @@ import numpy.typing as npt
 from avatar_worker.avatars.avatar import Avatar, Canvas, Layer, Mesh, Rig, Slit, Subject
 from avatar_worker.avatars.builder.background import Background, with_background
 from avatar_worker.avatars.builder.crop import crop_to_canvas
+from avatar_worker.avatars.builder.glasses import WEARS, glasses_score
 from avatar_worker.avatars.builder.landmarks import find_faces
 from avatar_worker.avatars.builder.matte import person_matte
 from avatar_worker.avatars.builder.quality import check_crop, check_photo, choose_face
 from avatar_worker.version import __version__
 
-from .arkit import arkit_to_shape
+from .arkit import UNDER_GLASSES, arkit_to_shape
 from .depth import Depth, estimate_depth
 from .eyeball import eye_layers
 from .interior import interior_numbers, mouth_layers
@@ -110,9 +111,10 @@ def build_portrait(
     tell("build the rig", 0.75)
     m = measure(face.landmarks.astype(np.float64), size.width, size.height)
     depth = estimate_depth(m, alpha)
+    worn = glasses_score(portrait.rgb, face) >= WEARS
     rig = Rig(
         shapes=SHAPES,
-        arkit_to_shape=arkit_to_shape(m),
+        arkit_to_shape=arkit_to_shape(m, brows=UNDER_GLASSES if worn else 1.0),
         landmarks=face.landmarks.astype(np.float32),
         meshes=build_meshes(m, depth, size.width, size.height),
         slits=_slits(m),
