@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ import psutil
 import pytest
 
 from avatar_worker.demo.livekit_server import LiveKitServer
+from avatar_worker.room.call_limit import BURST, CALLS_PER_SECOND, TOO_MANY_CALLS
 from fakes.scene import Talker, speech, talker
 from fakes.tokens import fresh_room
 from fakes.worker_process import WorkerProcess, worker_process
+from livekit import rtc
 
 pytestmark = pytest.mark.e2e
 
@@ -129,26 +132,35 @@ async def test_a_stream_without_an_end_takes_bounded_memory(
         assert it.flooder.finished[0]["interrupted"]
 
 
-async def test_two_hundred_clears_a_second_are_answered_and_harm_nobody(
+async def test_beyond_twenty_a_second_calls_are_refused_and_harm_nobody(
     livekit_server: LiveKitServer, tmp_path: Path
 ) -> None:
     async with street(livekit_server, tmp_path) as it:
         calls: set[asyncio.Task[None]] = set()
-        made = 0
+        answered, refused = 0, Counter[int]()
+
+        async def clear() -> None:
+            nonlocal answered
+            try:
+                await it.flooder.clear()
+                answered += 1
+            except rtc.RpcError as error:
+                refused[error.code] += 1
 
         async def clears() -> None:
-            nonlocal made
             while True:
-                call = asyncio.create_task(it.flooder.clear(), name="clear")
+                call = asyncio.create_task(clear(), name="clear")
                 calls.add(call)
                 call.add_done_callback(calls.discard)
-                made += 1
                 await asyncio.sleep(0.005)
 
-        before = it.rss()
+        before, began = it.rss(), time.monotonic()
         ratio = await it.flood(clears)
-        await asyncio.gather(*calls, return_exceptions=True)
-        assert made > 300
+        await asyncio.gather(*calls)
+        took = time.monotonic() - began
+        assert answered + refused[TOO_MANY_CALLS] > 300
+        assert set(refused) == {TOO_MANY_CALLS}
+        assert BURST <= answered <= BURST + CALLS_PER_SECOND * took
         assert ratio >= KEPT_PICTURES
         assert it.rss() - before < 40 * MIB
         told = len(it.flooder.finished)

@@ -19,6 +19,7 @@ from avatar_worker.session import Session, SessionState
 from livekit import rtc
 
 from .absence import Absences
+from .call_limit import CallLimit
 from .door import JoinRequest
 from .expression import ExpressionDesk
 from .presence import LeaveRules, Presence
@@ -96,6 +97,7 @@ class RoomSession:
         self._sound: SoundTrack | None = None
         self._pictures: PictureTrack | None = None
         self._reports: Reports | None = None
+        self._limit = CallLimit(clock)
         self._calls: CallDesk | None = None
         self._expression: ExpressionDesk | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -134,6 +136,7 @@ class RoomSession:
         canvas = self._session.avatar.canvas
         self._reports = Reports(participant, self._absences)
         self._speech.answer_through(self._reports)
+        participant.add_rpc_interceptor(self._limit)
         self._expression = ExpressionDesk(self._session.express, refusal=self._speech.refusal)
         self._calls = CallDesk(
             participant, self._session, on_behalf=self.on_behalf, expression=self._expression
@@ -164,6 +167,7 @@ class RoomSession:
         """What was counted so far; safe from any thread."""
         counts: Counter[str] = Counter(self._session.counters())
         counts.update(self._speech.counts)
+        counts["calls_refused"] += self._limit.refused
         if self._calls is not None:
             counts.update(self._calls.counts)
         if self._expression is not None:
