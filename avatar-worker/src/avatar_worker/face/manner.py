@@ -90,7 +90,7 @@ MANNERS: Final[Mapping[Activity, Manner]] = {
         at_viewer_s=3.0,
         away_s=1.0,
         away_deg=(3.0, 8.0),
-        blink_s=2.7,
+        blink_s=3.3,  # 2.7 with those at ends of phrases and with large looks
         smile=0.04,
     ),
     Activity.AWAY: Manner(

@@ -38,6 +38,9 @@ _PHRASE_END_S: Final = 0.25
 _PHRASE_END_HAZARD: Final = 3.0
 _NOD_AFTER_BLINK_S: Final = 0.15
 _NOD_APART_S: Final = 0.06
+_NOD_LEAD_S: Final = 0.05
+_BROW_LEAD_S: Final = 0.04
+"""What an accent asks for is under way already, or its height would come after the accent."""
 _REACTION_S: Final = 0.12
 _BEAT_DEG: Final = 2.5
 _BREATH_PITCH_DEG: Final = 0.4  # times fullness of at most .4: .15 degrees
@@ -190,10 +193,11 @@ class FaceMixer:
             self._phrase_ended = now
         lively = self._intonation.arousal
         if peak := self._intonation.take_peak():
-            self._brows.accent(now, peak, liveliness=lively)
+            self._brows.accent(now - _BROW_LEAD_S, peak, liveliness=lively)
         prominence = self._intonation.take_prominence()
         if prominence and any(self._temper.sway) and self._chance(_NOD_SHARE):
-            self._head.nod_with_accent(self._nod_time(now), prominence)
+            begun = max(now - _NOD_LEAD_S, self._blinks.started_at() + _NOD_AFTER_BLINK_S)
+            self._head.nod_with_accent(begun, prominence)
 
     def _nod_in_assent(self, now: float) -> None:
         if any(self._temper.sway):

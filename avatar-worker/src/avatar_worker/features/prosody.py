@@ -7,11 +7,11 @@ plain one with a voicing decision, for prosody needs contours and not cents.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 from avatar_worker.frames import ANALYSIS_RATE, Tone
 
@@ -44,6 +44,7 @@ def _low_pass() -> Floats:
 
 
 _LOW_PASS: Final = _low_pass()
+_NOTHING: Final = np.zeros(1)
 
 
 class ToneStream:
@@ -76,7 +77,7 @@ class ToneStream:
             raise ValueError(f"a step is {STEP} samples, not {pcm.shape}")
         raw = np.concatenate([self._tail, pcm])
         self._tail = raw[STEP:]
-        low = sliding_window_view(raw, _TAPS)[::_DECIMATION] @ _LOW_PASS
+        low = np.convolve(raw, _LOW_PASS, "valid")[::_DECIMATION]
         self._sound = np.concatenate([self._sound[-(_WINDOW + _LAGS[1]) :], low])
         levels = _levels(pcm)
         likeness = _likeness(self._sound)
@@ -95,42 +96,42 @@ class ToneStream:
 
 def _levels(pcm: Floats) -> list[float]:
     """Return the level of both halves, dB."""
-    power = np.square(pcm.reshape(2, -1)).mean(axis=1)
-    decibels: list[float] = (10 * np.log10(power + 1e-9)).tolist()
-    return [min(0.0, max(SILENCE_DB, level)) for level in decibels]
+    half = STEP // 2
+    power = [float(np.dot(part, part)) / half for part in (pcm[:half], pcm[half:])]
+    return [min(0.0, max(SILENCE_DB, 10 * math.log10(p + 1e-9))) for p in power]
 
 
-def _likeness(sound: Floats) -> Floats:
-    """Return how alike the newest sound is to itself some time before; float32, (2, 51).
+def _likeness(sound: Floats) -> list[Floats]:
+    """Return how alike both halves of the newest sound are to what was before, 51 lags each.
 
     Args:
         sound: At 4 kHz; the last 80 samples are the second half of a step. float32, (379,).
     """
-    newest = sliding_window_view(sound, _WINDOW)
-    ends = (len(newest) - 1 - _HOP, len(newest) - 1)
-    past = np.stack([newest[end - _LAGS[1] : end - _LAGS[0] + 1][::-1] for end in ends])
-    now = np.stack([newest[end] for end in ends])
-    product = np.matmul(past, now[:, :, None])[:, :, 0]
-    squares = np.concatenate([[0.0], np.cumsum(np.square(sound), dtype=np.float64)])
+    squares = np.concatenate([_NOTHING, np.cumsum(np.square(sound), dtype=np.float64)])
     energy = squares[_WINDOW:] - squares[:-_WINDOW]
-    before = np.stack([energy[end - _LAGS[1] : end - _LAGS[0] + 1][::-1] for end in ends])
-    own = energy[list(ends)][:, None]
-    alike: Floats = (product / np.sqrt(own * before + 1e-9)).astype(np.float32)
+    alike = []
+    for end in (len(sound) - _HOP, len(sound)):
+        start = end - _WINDOW
+        first, last = start - _LAGS[1], start - _LAGS[0]
+        now, past = sound[start:end], sound[first : last + _WINDOW]
+        # Longest lag first, so the answer is turned round.
+        product = np.correlate(past, now, "valid")[::-1]
+        scale = np.sqrt(energy[start] * energy[first : last + 1][::-1] + 1e-9)
+        alike.append((product / scale).astype(np.float32))
     return alike
 
 
 def _pitch(likeness: Floats) -> float:
     """Return the pitch of one moment in Hz, 0 without a voice. `likeness` is (51,)."""
-    inner = likeness[1:-1]
-    peaks = np.flatnonzero((inner >= likeness[:-2]) & (inner > likeness[2:])) + 1
-    if not len(peaks):
-        return 0.0
-    heights = likeness[peaks]
+    heights = likeness[1:-1]
     best = float(heights.max())
     if best < _VOICED:
         return 0.0
     # Two periods are as alike as one: take the shortest that is about as good.
-    at = int(peaks[np.argmax(heights > _OCTAVE * best)])
+    good = (heights > _OCTAVE * best) & (heights >= likeness[:-2]) & (heights > likeness[2:])
+    at = int(good.argmax()) + 1
+    if not good[at - 1]:
+        return 0.0
     left, top, right = (float(likeness[at + i]) for i in (-1, 0, 1))
     bend = left - 2 * top + right
     shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
