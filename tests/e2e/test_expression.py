@@ -1,0 +1,142 @@
+"""Moods, gestures and the user's pauses reach the face through a real room; strangers' do not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from avatar_worker.avatars import Avatar
+from avatar_worker.demo.livekit_server import LiveKitServer
+from avatar_worker.engine import Engine, Pipeline
+from avatar_worker.engine.pipeline import Slot
+from avatar_worker.face import Cue, Gesture, Mood, Turn
+from avatar_worker.face.moods import MOODS
+from avatar_worker.features import Audio2Face
+from avatar_worker.room.door import SpeechFrom
+from fakes.plain_renderer import PlainRenderer
+from fakes.scene import AVATAR, Talker, avatar_in, join_request, talker
+from fakes.tokens import fresh_room, viewer_token
+from livekit import rtc
+
+pytestmark = pytest.mark.e2e
+
+
+class WatchedSlot(Slot):
+    """Keeps the cues that it passes on."""
+
+    seen: list[Cue]
+
+    def express(self, cue: Cue) -> None:
+        self.seen.append(cue)
+        super().express(cue)
+
+
+class WatchedPipeline(Pipeline):
+    """Draws as ever, and keeps what the faces were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(PlainRenderer(), Audio2Face())
+        self.seen: list[Cue] = []
+
+    def open(self, avatar: Avatar, *, seed: int) -> Slot:
+        slot = super().open(avatar, seed=seed)
+        watched = WatchedSlot(slot.avatar, slot.render, slot.mouth, slot.mixer)
+        watched.seen = self.seen
+        return watched
+
+    async def saw(self, *cues: Cue) -> None:
+        async with asyncio.timeout(15.0):
+            while len(self.seen) < len(cues):
+                await asyncio.sleep(0.01)
+        assert self.seen == [*cues]
+
+
+@pytest.fixture
+def face() -> WatchedPipeline:
+    return WatchedPipeline()
+
+
+@pytest.fixture
+def engine(face: WatchedPipeline) -> Iterator[Engine]:
+    engine = Engine(face)
+    yield engine
+    engine.close()
+    assert engine.failed is None
+
+
+async def ask(who: Talker, method: str, payload: object) -> str:
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    return await who.room.local_participant.perform_rpc(
+        destination_identity=AVATAR, method=method, payload=text
+    )
+
+
+async def test_the_agent_sets_moods_and_makes_gestures_also_while_it_speaks(
+    livekit_server: LiveKitServer, engine: Engine, face: WatchedPipeline
+) -> None:
+    name = fresh_room()
+    async with (
+        talker(livekit_server, name) as agent,
+        avatar_in(engine, join_request(livekit_server, name)) as avatar,
+    ):
+        await agent.until_avatar()
+        assert await ask(agent, "avaluma.set_mood", {"mood": "happy", "intensity": 0.6}) == "ok"
+        await agent.stream(1.0)
+        assert await ask(agent, "avaluma.gesture", {"gesture": "nod"}) == "ok"
+        await agent.until_finished(1)
+        assert await ask(agent, "user_state_changed", "speaking") == "ok"
+        assert await ask(agent, "user_state_changed", "listening") == "ok"
+        await face.saw(Mood("happy", 0.6, 0.4), Gesture("nod"), Turn.BEGAN, Turn.PAUSED)
+        assert agent.ends == [(1.0, False)]
+        assert avatar.counters()["cues"] == 2
+
+
+async def test_mistakes_are_answered_with_codes_and_the_known_names(
+    livekit_server: LiveKitServer, engine: Engine, face: WatchedPipeline
+) -> None:
+    name = fresh_room()
+    async with (
+        talker(livekit_server, name) as agent,
+        avatar_in(engine, join_request(livekit_server, name)),
+    ):
+        await agent.until_avatar()
+        for payload, code, facts in (
+            ({"mood": "merry"}, 2404, {"code": "UNKNOWN_MOOD", "known": list(MOODS)}),
+            ({"mood": "happy", "fade": -1}, 2400, {"code": "BAD_CUE"}),
+            ("happy", 2400, {"code": "BAD_CUE"}),
+        ):
+            with pytest.raises(rtc.RpcError) as caught:
+                await ask(agent, "avaluma.set_mood", payload)
+            assert caught.value.code == code
+            assert json.loads(caught.value.data or "") == facts
+        assert face.seen == []
+
+
+async def test_who_may_not_speak_may_not_make_faces(
+    livekit_server: LiveKitServer, engine: Engine, face: WatchedPipeline
+) -> None:
+    name = fresh_room()
+    guest_token = viewer_token(livekit_server, name, identity="guest")
+    request = join_request(livekit_server, name, speech_from=SpeechFrom.UNTIL_AGENT)
+    async with (
+        talker(livekit_server, name) as agent,
+        talker(livekit_server, name, token=guest_token) as guest,
+        avatar_in(engine, request),
+    ):
+        for who in (agent, guest):
+            await who.until_avatar()
+        # The agent's mood is not its first word: the door stays open.
+        await ask(agent, "avaluma.set_mood", {"mood": "sad"})
+        await ask(guest, "avaluma.gesture", {"gesture": "smile"})
+        await agent.stream(0.3)
+        await agent.until_finished(1)
+        with pytest.raises(rtc.RpcError) as caught:
+            await ask(guest, "avaluma.gesture", {"gesture": "nod"})
+        assert caught.value.code == 2403
+        assert json.loads(caught.value.data or "") == {"code": "NOT_ALLOWED"}
+        assert "speech_from" in caught.value.message
+        await ask(agent, "avaluma.gesture", {"gesture": "nod"})
+        await face.saw(Mood("sad", 1.0, 0.4), Gesture("smile"), Gesture("nod"))
