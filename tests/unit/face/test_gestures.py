@@ -49,14 +49,14 @@ def test_a_nod_bows_twice_the_second_time_less() -> None:
     pitch = head[:, 1]
     tops = [i for i in range(1, len(pitch) - 1) if pitch[i - 1] < pitch[i] >= pitch[i + 1]]
     assert len(tops) == 2
-    assert pitch[tops[0]] > 3 > pitch[tops[1]] > 1.5
+    assert pitch[tops[0]] > 4 > pitch[tops[1]] > 2
     assert pitch.min() >= 0
 
 
 def test_a_shake_goes_to_both_sides() -> None:
     _, head = perform("shake")
-    assert head[:, 0].max() > 1.5
-    assert head[:, 0].min() < -1.5
+    assert head[:, 0].max() > 3
+    assert head[:, 0].min() < -2
     assert not head[:, 1:].any()
 
 

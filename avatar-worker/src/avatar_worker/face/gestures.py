@@ -48,13 +48,13 @@ class Movement:
 
 
 GESTURES: Final[Mapping[str, Movement]] = {
-    "nod": Movement(seconds=0.95, head_deg=(0.0, 4.0, 0.0), cycles=2),
-    "shake": Movement(seconds=1.3, head_deg=(3.0, 0.0, 0.0), cycles=2, to_and_fro=True),
-    "tilt": Movement(seconds=1.8, head_deg=(0.0, 0.3, 3.2), either_side=True),
+    "nod": Movement(seconds=1.0, head_deg=(0.0, 4.8, 0.0), cycles=2),
+    "shake": Movement(seconds=1.7, head_deg=(4.2, 0.0, 0.0), cycles=2, to_and_fro=True),
+    "tilt": Movement(seconds=1.8, head_deg=(0.0, 0.3, 3.8), either_side=True),
     "bow": Movement(seconds=1.6, head_deg=(0.0, 4.8, 0.0)),
     "smile": Movement(
         seconds=2.2,
-        weights={"mouthSmileBoth": 0.6, "cheekSquintBoth": 0.25, "eyeSquintBoth": 0.06},
+        weights={"mouthSmileBoth": 0.9, "cheekSquintBoth": 0.45, "eyeSquintBoth": 0.1},
         rise=0.2,
     ),
     "wink": Movement(
@@ -63,9 +63,9 @@ GESTURES: Final[Mapping[str, Movement]] = {
         rise=0.3,
     ),
     "raise_brows": Movement(
-        seconds=1.0, weights={"browInnerUp": 0.4, "browOuterUpBoth": 0.4}, rise=0.25
+        seconds=1.0, weights={"browInnerUp": 0.7, "browOuterUpBoth": 0.7}, rise=0.25
     ),
-    "frown": Movement(seconds=1.4, weights={"browDownBoth": 0.45, "eyeSquintBoth": 0.1}),
+    "frown": Movement(seconds=1.4, weights={"browDownBoth": 0.75, "eyeSquintBoth": 0.2}),
     "look_away": Movement(
         seconds=1.5, head_deg=(1.5, 0.0, 0.0), either_side=True, looks_at_deg=(7.0, 1.5)
     ),
