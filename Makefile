@@ -54,7 +54,7 @@ test: $(VENV)/.development
 check: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p avatar_worker -p livekit.plugins.avaluma -p avaluma_livekit_plugin
+	$(BIN)/mypy -p avatar_worker -p livekit.plugins.avaluma -p avaluma_livekit_plugin -p training
 	$(BIN)/mypy examples
 	$(BIN)/lint-imports
 

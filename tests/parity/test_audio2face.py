@@ -73,7 +73,7 @@ def test_streaming_equals_offline_exactly_from_the_same_start() -> None:
     net.step([(stream, pcm[:640])])
     # The plain way repeats its first frame and starts with an empty memory.
     stream.history = log_mel(pcm)[np.clip(np.arange(-6, 2), 0, None)]
-    stream.hidden = np.zeros(128, np.float32)
+    stream.hidden = np.zeros_like(stream.hidden)
     heard = [net.step([(stream, pcm[i : i + 640])])[0] for i in range(640, len(pcm), 640)]
     mouths, visemes = offline(pcm)
     assert np.abs(np.stack([f.mouth for f in heard]) - mouths).max() < 5e-4

@@ -20,14 +20,18 @@ from avatar_worker.clock import Ticks, ticks_per
 from avatar_worker.errors import ConfigError, DeviceError
 from avatar_worker.frames import ANALYSIS_RATE, MOUTH_NAMES, VISEME_NAMES, Features
 
+from . import promises
 from .mel import BANDS, FRAMES_PER_STEP, STEP, MelStream, log_mel_step
 
 LOOK_AHEAD: Final = Ticks(3_840)  # 80 ms
 STEP_TICKS: Final = Ticks(STEP * ticks_per(ANALYSIS_RATE))  # 1920, 40 ms
 _HISTORY: Final = 8
-_HIDDEN: Final = 128
-_INPUTS: Final = {"mel": (_HISTORY + FRAMES_PER_STEP, BANDS), "h": (_HIDDEN,)}
-_OUTPUTS: Final = {"ctrl": (len(MOUTH_NAMES),), "vis": (len(VISEME_NAMES),), "h2": (_HIDDEN,)}
+_SHAPES: Final = {
+    "mel": (_HISTORY + FRAMES_PER_STEP, BANDS),
+    "ctrl": (len(MOUTH_NAMES),),
+    "vis": (len(VISEME_NAMES),),
+}
+_VOICE: Final = {"voice": (1,)}  # nets before the fifth do not say whether somebody speaks
 
 
 def _silence() -> npt.NDArray[np.float32]:
@@ -46,17 +50,18 @@ class MouthStream:
     A stream starts in silence. `reset()` makes it new: use it for each segment and after a clear.
     """
 
-    __slots__ = ("fed", "hidden", "history", "mel")
+    __slots__ = ("_blank", "fed", "hidden", "history", "mel")
 
-    def __init__(self) -> None:
+    def __init__(self, blank: npt.NDArray[np.float32]) -> None:
         self.mel = MelStream()
+        self._blank = blank
         self.reset()
 
     def reset(self) -> None:
         """Forget everything heard; the next feed is feed 0 again."""
         self.mel.reset()
         self.history = _SILENCE
-        self.hidden = np.zeros(_HIDDEN, np.float32)
+        self.hidden = self._blank
         self.fed = 0
 
 
@@ -77,6 +82,9 @@ class Audio2Face:
                 self._session = _load(path)
         else:
             self._session = _load(weights)
+        shapes = _shapes(self._session)
+        self._blank = np.zeros(shapes["h"], np.float32)
+        self._outputs = ["ctrl", "vis", "h2", *(name for name in _VOICE if name in shapes)]
 
     @property
     def look_ahead(self) -> Ticks:
@@ -85,7 +93,7 @@ class Audio2Face:
 
     def open(self) -> MouthStream:
         """Start a voice."""
-        return MouthStream()
+        return MouthStream(self._blank)
 
     def step(self, jobs: Sequence[tuple[MouthStream, npt.NDArray[np.float32]]]) -> list[Features]:
         """Feed 40 ms to each voice and say what each mouth does.
@@ -116,20 +124,23 @@ class Audio2Face:
 
         new = log_mel_step([stream.mel for stream in streams], [pcm for _, pcm in jobs])
         mel = np.concatenate([np.stack([s.history for s in streams]), new], axis=1)
-        hidden = np.stack([s.hidden for s in streams])[None]
+        hidden = np.stack([s.hidden for s in streams], axis=1)
         try:
-            mouths, logits, hidden = self._session.run(list(_OUTPUTS), {"mel": mel, "h": hidden})
+            mouths, logits, hidden, *voice = self._session.run(
+                self._outputs, {"mel": mel, "h": hidden}
+            )
         except Exception as error:
             raise DeviceError(f"the voice-to-face net failed: {error}") from error
 
+        mouths = promises.keep(mouths, voice[0][:, 0]) if voice else np.clip(mouths, 0, 1)
         visemes = _softmax(logits)
         results = []
         for row, stream in enumerate(streams):
             stream.history = mel[row, FRAMES_PER_STEP:].copy()
-            stream.hidden = hidden[0, row]
+            stream.hidden = hidden[:, row]
             stream.fed += 1
             pts = Ticks(stream.fed * STEP_TICKS - LOOK_AHEAD)
-            results.append(Features(pts, np.clip(mouths[row], 0, 1), visemes[row]))
+            results.append(Features(pts, mouths[row], visemes[row]))
         return results
 
 
@@ -151,10 +162,17 @@ def _load(path: Path) -> Any:  # onnxruntime has no types
         )
     except Exception as error:
         raise ConfigError(f"cannot load the voice-to-face net {path.name}: {error}") from error
-    for found, wanted in ((session.get_inputs(), _INPUTS), (session.get_outputs(), _OUTPUTS)):
-        shapes = {v.name: tuple(n for n in v.shape[1:] if isinstance(n, int)) for v in found}
-        if shapes != wanted:
-            raise ConfigError(
-                f"{path.name} is not our voice-to-face net: it has {shapes}, wanted is {wanted}"
-            )
+    shapes = _shapes(session)
+    state, known = shapes.pop("h", ()), [_SHAPES, _SHAPES | _VOICE]
+    if len(state) != 2 or shapes.pop("h2", ()) != state or shapes not in known:
+        raise ConfigError(
+            f"{path.name} is not our voice-to-face net: it has {_shapes(session)}, wanted is "
+            f"{_SHAPES | _VOICE} and a state h, h2"
+        )
     return session
+
+
+def _shapes(session: Any) -> dict[str, tuple[int, ...]]:
+    """Return what goes in and out by name, without the size of the batch."""
+    nodes = (*session.get_inputs(), *session.get_outputs())
+    return {node.name: tuple(n for n in node.shape if isinstance(n, int)) for node in nodes}

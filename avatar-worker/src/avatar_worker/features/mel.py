@@ -72,11 +72,11 @@ _PACKED_FILTERS: Final = np.concatenate(
 
 def _log(power: FloatArray) -> FloatArray:
     """Turn band power into log10 above the floor."""
-    bands: FloatArray = np.log10(power + np.float32(_POWER_FLOOR))
-    return bands
+    above: FloatArray = np.log10(power + np.float32(_POWER_FLOOR))
+    return above
 
 
-def _bands(windows: FloatArray) -> FloatArray:
+def bands(windows: FloatArray) -> FloatArray:
     """Turn windows of sound (n, 400) into log10 band power (n, 40).
 
     OpenCV transforms the rows of a batch ten times faster than NumPy does.
@@ -154,7 +154,7 @@ def _step(streams: Sequence[MelStream], pcm: Sequence[FloatArray]) -> FloatArray
         stream.tail = sound[row, STEP:].copy()
     windows = np.lib.stride_tricks.sliding_window_view(sound, WINDOW, axis=1)
     picked = windows[:, : FRAMES_PER_STEP * HOP : HOP].reshape(-1, WINDOW)
-    return _bands(picked).reshape(len(streams), FRAMES_PER_STEP, BANDS)
+    return bands(picked).reshape(len(streams), FRAMES_PER_STEP, BANDS)
 
 
 def log_mel(pcm: FloatArray, *, dither: float = DITHER_RMS) -> FloatArray:

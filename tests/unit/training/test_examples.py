@@ -1,0 +1,191 @@
+"""Training examples: what is heard, and what shall be said of it, belong together."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training.augment import NOT_SPEECH, disturbed, not_speech, paced
+from training.corpus import Utterance
+from training.examples import (
+    EARLIER_S,
+    PICTURES,
+    SAMPLES,
+    UNIT_NAMES,
+    Example,
+    composed,
+    examples,
+    labelled,
+    one_pass,
+    units_at,
+)
+from training.front import log_mel_batch, log_mel_plain
+from training.noises import breath, music, music_and_breath, pink, room, speech_level
+from training.phones import Segment
+from training.targets import mouths
+from training.units import PARTED_UNITS
+
+from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
+
+JAW = MOUTH_NAMES.index("jawOpen")
+
+
+def chance(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def utterance(name: str, seed: int = 0, seconds: float = 2.0) -> Utterance:
+    """Loud on vowels, silent elsewhere."""
+    segs = [Segment(0.0, 0.4, "sil"), Segment(0.4, 0.9, "a"), Segment(0.9, 1.0, "m"), Segment(1.0, 1.6, "a"), Segment(1.6, seconds, "sil")]  # fmt: skip
+    pcm = np.zeros(int(seconds * 16_000))
+    for s in segs:
+        if s.unit != "sil":
+            part = slice(int(s.start * 16_000), int(s.end * 16_000))
+            pcm[part] = chance(seed).standard_normal(part.stop - part.start) * 3_000
+    return Utterance(name, "toy", "ann", "en", pcm.astype(np.int16), segs)
+
+
+def test_ten_seconds_are_filled_and_labelled_where_they_sound() -> None:
+    many = iter([utterance(f"u{i}", i) for i in range(20)])
+    sound, segs, loud = composed(many, chance(), plain=True)
+    assert sound.shape == (SAMPLES,)
+    assert len(segs) == len(loud)
+    assert segs[0].start == 0
+    assert segs[-1].end > 10.24
+    for s in segs:
+        part = sound[int(s.start * 16_000) + 80 : int(s.end * 16_000) - 80]
+        if len(part) > 100:
+            assert (np.abs(part).max() > 0.01) == (s.unit != "sil"), s
+
+
+def test_pacing_moves_the_labels_with_the_sound() -> None:
+    one = utterance("u", seconds=3)
+    for seed in range(4):
+        pcm, segs = paced(one.pcm.astype(np.float32), one.segments, chance(seed))
+        assert len(pcm) / 16_000 == pytest.approx(segs[-1].end, abs=0.01)
+        first = np.argmax(np.abs(pcm) > 100) / 16_000
+        assert first == pytest.approx(segs[1].start, abs=0.01)
+    lengths = {len(paced(one.pcm.astype(np.float32), [], chance(seed))[0]) for seed in range(8)}
+    assert len(lengths) > 3
+
+
+def test_an_example_has_its_shapes_and_says_what_is_heard() -> None:
+    (example, *_) = examples([utterance(f"u{i}", i) for i in range(6)], chance(), plain=True)
+    assert example.mel.shape == (1_016, 40)
+    assert example.mouth.shape == (PICTURES, 12)
+    assert example.viseme.shape == (PICTURES,)
+    assert example.units.shape == (PICTURES, 4)
+    speaking = example.viseme > 0
+    loud = (
+        example.mel.astype(np.float32)
+        .mean(axis=1)[: 4 * PICTURES]
+        .reshape(PICTURES, 4)
+        .mean(axis=1)
+    )
+    assert loud[speaking].mean() > loud[~speaking].mean() + 1
+    assert example.mouth[speaking, JAW].mean() > 0.3 > 0.1 > example.mouth[~speaking, JAW].mean()
+
+
+def test_the_mouth_is_asked_for_a_little_earlier_than_the_viseme() -> None:
+    segs = [Segment(0, 1.0, "sil"), Segment(1.0, 1.5, "a"), Segment(1.5, 12, "sil")]
+    mel = np.zeros((1_022, 40), np.float32)
+    example = labelled(mel, segs, [0.0, 0.0, 0.0])
+    first = int(np.argmax(example.viseme > 0))
+    assert first == 25
+    assert VISEME_NAMES[example.viseme[first]] == "aa"
+    times = np.arange(PICTURES) * 0.04
+    wanted = mouths(segs, times + EARLIER_S, units=PARTED_UNITS)
+    assert np.abs(example.mouth - wanted).max() < 1e-3
+    assert example.mouth[first, JAW] > mouths(segs, times, units=PARTED_UNITS)[first, JAW]
+    assert [UNIT_NAMES[u] for u in example.units[first]] == ["sil", "sil", "a", "a"]
+
+
+def test_units_are_those_that_sound() -> None:
+    segs = [Segment(0, 1.0, "sil"), Segment(1.0, 2.0, "m")]
+    assert [UNIT_NAMES[u] for u in units_at(segs, np.array([-0.1, 0.5, 1.0, 5.0]))] == [
+        "sil",
+        "sil",
+        "m",
+        "m",
+    ]
+
+
+def test_some_examples_hold_no_speech_and_say_so() -> None:
+    made = list(examples([utterance(f"u{i}", i) for i in range(150)], chance(1)))
+    mute = [e for e in made if not e.viseme.any()]
+    assert 1 <= len(mute) < len(made) / 3
+    assert all(e.mouth.max() < 0.01 for e in mute)
+
+
+def test_shards_are_whole_and_not_made_again(tmp_path: Path) -> None:
+    many = [utterance(f"u{i}", i) for i in range(12)]
+    assert one_pass(many, tmp_path, "pass-0", 0, plain=False) > 0
+    (shard,) = tmp_path.glob("*.npz")
+    before = shard.read_bytes()
+    assert one_pass(many, tmp_path, "pass-0", 0, plain=False) == 0
+    shard.unlink()
+    one_pass(many, tmp_path, "pass-0", 0, plain=False)
+    with np.load(shard) as again:
+        assert set(again.files) == set(Example._fields)
+    assert len(before) == len(shard.read_bytes())
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_disturbing_keeps_length_time_and_range() -> None:
+    one = np.zeros(32_000, np.float32)
+    one[16_000:20_000] = 0.3 * chance().standard_normal(4_000)
+    for seed in range(12):
+        heard = disturbed(one, chance(seed))
+        assert heard.shape == one.shape
+        assert heard.dtype == np.float32
+        assert np.isfinite(heard).all()
+        assert np.abs(heard).max() <= 1
+        assert np.abs(heard[16_000:20_000]).mean() > np.abs(heard[2_000:15_000]).mean()
+
+
+def test_strength_zero_changes_nothing_but_the_level() -> None:
+    one = 0.3 * chance().standard_normal(16_000).astype(np.float32)
+    heard = disturbed(one, chance(5), strength=0)
+    assert np.corrcoef(one, heard)[0, 1] == pytest.approx(1, abs=1e-6)
+
+
+def test_what_is_no_speech_is_of_every_kind_and_within_range() -> None:
+    peaks = []
+    for seed in range(16):
+        sound = not_speech(32_000, chance(seed))
+        assert sound.shape == (32_000,)
+        assert np.isfinite(sound).all()
+        peaks.append(np.abs(sound).max())
+    assert max(peaks) <= 1
+    assert len({round(float(p), 3) for p in peaks}) > len(NOT_SPEECH)
+
+
+def test_noises_have_the_level_that_was_asked_for() -> None:
+    voice = 0.2 * chance().standard_normal(32_000).astype(np.float32)
+    noisy = pink(voice, 10, seed=1)
+    snr = 20 * np.log10(speech_level(voice) / (noisy - voice).std())
+    assert snr == pytest.approx(10, abs=0.5)
+    assert speech_level(np.zeros(0, np.float32)) == 0
+
+
+def test_music_breath_and_rooms_are_made_by_seed() -> None:
+    for make in (lambda c: music(2, c), lambda c: breath(0.4, c), room):
+        assert np.array_equal(make(chance(1)), make(chance(1)))
+        assert not np.array_equal(make(chance(1))[:500], make(chance(2))[:500])
+    assert np.abs(music(3, chance(1))).max() == pytest.approx(1)
+    assert room(chance(3))[0] == 1
+    assert [len(s) for s in music_and_breath(seed=0)] == [160_000] * 6
+
+
+def test_a_batch_hears_what_streams_hear() -> None:
+    sounds = [chance(s).standard_normal(6_400).astype(np.float32) * 0.1 for s in range(3)]
+    together = log_mel_batch(sounds)
+    assert together.shape == (3, 38, 40)
+    assert np.abs(together[1] - log_mel_batch(sounds[1:2])[0]).max() < 1e-4
+
+
+def test_plain_mel_rises_with_the_level_and_levelled_mel_does_not() -> None:
+    sound = chance().standard_normal(16_000).astype(np.float32) * 0.3
+    assert log_mel_plain(sound).shape == (98, 40)
+    assert (log_mel_plain(sound) - log_mel_plain(0.1 * sound)).mean() == pytest.approx(2, abs=0.1)
+    loud, quiet = log_mel_batch([np.tile(sound, 4), np.tile(0.9 * sound, 4)])
+    assert np.abs(loud - quiet).mean() < 0.05

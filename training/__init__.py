@@ -1,0 +1,1 @@
+"""How the voice-to-face net is made and measured. Nothing in the packages imports this folder."""

@@ -1,0 +1,135 @@
+"""What happens to a voice on its way to the net: distance, rooms, lines, noise, level."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
+
+from avatar_worker.frames import ANALYSIS_RATE
+
+from .noises import breath, coloured, music, room, speech_level
+from .phones import Segment
+from .units import FloatArray
+
+SLOWEST, FASTEST = 0.84, 1.2
+
+
+def paced(
+    pcm: FloatArray, segs: list[Segment], chance: np.random.Generator
+) -> tuple[FloatArray, list[Segment]]:
+    """Play a voice slower and deeper or faster and higher: another throat, other times."""
+    ratio = Fraction(chance.uniform(SLOWEST, FASTEST)).limit_denominator(24)
+    played = resample_poly(pcm, ratio.denominator, ratio.numerator).astype(np.float32)
+    stretch = ratio.denominator / ratio.numerator
+    return played, [Segment(s.start * stretch, s.end * stretch, s.unit) for s in segs]
+
+
+def coloured_by_a_microphone(pcm: FloatArray, chance: np.random.Generator) -> FloatArray:
+    """Bend the spectrum: eight bands within 8 dB and a slope."""
+    spectrum = np.fft.rfft(pcm)
+    place = np.linspace(0, 1, len(spectrum), dtype=np.float32)
+    bands = np.interp(np.sqrt(place), np.linspace(0, 1, 8), chance.uniform(-8, 8, 8))
+    gain = 10 ** ((bands + place * chance.uniform(-10, 6)) / 20)
+    bent: FloatArray = np.fft.irfft(spectrum * gain, len(pcm)).astype(np.float32)
+    return bent
+
+
+def through_a_line(pcm: FloatArray, chance: np.random.Generator) -> FloatArray:
+    """Send it through a telephone, a low bit rate or eight bits by the mu law."""
+    kind = chance.integers(0, 3)
+    if kind == 0:
+        edges = [chance.uniform(200, 400), chance.uniform(3_200, 3_600)]
+        filtered = butter(4, edges, "band", fs=ANALYSIS_RATE, output="sos")
+    else:
+        filtered = butter(6, chance.uniform(3_600, 6_500), "low", fs=ANALYSIS_RATE, output="sos")
+    sent = sosfilt(filtered, pcm).astype(np.float32)
+    if kind == 1:
+        loud = max(1e-4, float(np.abs(sent).max()))
+        law = np.sign(sent) * np.log1p(255 * np.abs(sent) / loud) / np.log(256)
+        law = np.round(law * 127) / 127
+        sent = (np.sign(law) * (256 ** np.abs(law) - 1) / 255 * loud).astype(np.float32)
+    received: FloatArray = sent
+    return received
+
+
+def noise(count: int, chance: np.random.Generator) -> FloatArray:
+    """Return noise as rooms have it: coloured, sometimes swelling, sometimes humming."""
+    made = coloured_by_a_microphone(coloured(count, chance.choice([0, 0.5, 1.0, 1.5]) / 1.0, chance), chance)  # fmt: skip
+    if chance.random() < 0.4:
+        knots = max(2, int(count / ANALYSIS_RATE * chance.uniform(0.5, 3)))
+        level = 10 ** (chance.uniform(-8, 4, knots) / 20)
+        made = made * np.interp(np.arange(count), np.linspace(0, count, knots), level)
+    if chance.random() < 0.25:
+        t = np.arange(count) / ANALYSIS_RATE
+        hum = chance.choice([50, 60, 100, 120])
+        for k in range(1, 7):
+            made = made + np.sin(2 * np.pi * hum * k * t + chance.uniform(0, 6)) * chance.uniform(
+                0, 1.2
+            )
+    still: FloatArray = (made / (made.std() + 1e-9)).astype(np.float32)
+    return still
+
+
+def breathed(pcm: FloatArray, start: float, seconds: float, chance: np.random.Generator) -> None:
+    """Put a breath into a pause, 22 to 46 dB below full scale."""
+    length = min(chance.uniform(0.15, 0.6), seconds)
+    if length > 0.05:
+        part = breath(length, chance) * np.float32(10 ** (-chance.uniform(20, 46) / 20))
+        first = int((start + chance.uniform(0, seconds - length)) * ANALYSIS_RATE)
+        room_left = pcm[first : first + len(part)]
+        room_left += part[: len(room_left)]
+
+
+def disturbed(pcm: FloatArray, chance: np.random.Generator, *, strength: float = 1.0) -> FloatArray:
+    """Do some of all this to a whole recording.
+
+    Args:
+        pcm: Float32, (n,), not all zero.
+        chance: Decides what.
+        strength: 0 for level alone, 1 for everything as often as it is here.
+
+    Returns:
+        The same length, peak at most 1.
+    """
+    heard = pcm
+    if chance.random() < 0.55 * strength:
+        heard = coloured_by_a_microphone(heard, chance)
+    if chance.random() < 0.35 * strength:
+        heard = fftconvolve(heard, room(chance))[: len(pcm)].astype(np.float32)
+    if chance.random() < 0.15 * strength:
+        heard = through_a_line(heard, chance)
+    heard = heard / max(1e-4, float(np.abs(heard).max()))
+    level = speech_level(heard)
+    if chance.random() < 0.6 * strength:
+        heard = heard + level * 10 ** (-chance.uniform(8, 45) / 20) * noise(len(pcm), chance)
+    if chance.random() < 0.08 * strength:
+        tune = music(len(pcm) / ANALYSIS_RATE, chance)[: len(pcm)]
+        tune /= tune.std() + 1e-9
+        heard = heard + level * 10 ** (-chance.uniform(10, 30) / 20) * tune
+    heard = heard / max(1.0, float(np.abs(heard).max()))
+    quieter: FloatArray = (heard * 10 ** (-chance.uniform(0, 24) / 20)).astype(np.float32)
+    return quieter
+
+
+NOT_SPEECH: Final = ("music", "noise", "breath", "silence")
+
+
+def not_speech(count: int, chance: np.random.Generator) -> FloatArray:
+    """Return a recording in which nobody speaks."""
+    kind = NOT_SPEECH[int(chance.choice(4, p=[0.45, 0.25, 0.2, 0.1]))]
+    sound = np.zeros(count, np.float32)
+    seconds = count / ANALYSIS_RATE
+    if kind == "music":
+        sound = music(seconds, chance)[:count] * np.float32(chance.uniform(0.05, 0.7))
+    elif kind == "noise":
+        sound = noise(count, chance) * np.float32(10 ** (-chance.uniform(20, 55) / 20))
+    elif kind == "breath":
+        for start in np.arange(0.3, seconds - 1.5, 1.5):
+            breathed(sound, float(start), 1.4, chance)
+    if kind != "silence" and chance.random() < 0.3:
+        sound = fftconvolve(sound, room(chance))[:count].astype(np.float32)
+    whole: FloatArray = np.clip(sound, -1, 1)
+    return whole

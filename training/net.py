@@ -1,0 +1,120 @@
+"""The net: two causal convolutions, a small recurrent memory, four heads.
+
+Mel frames come at 100 Hz; four of them make one picture. The picture at 40 k ms may hear mel
+frames up to 4 k + 5, whose window ends within 80 ms of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from avatar_worker.features.mel import BANDS, FRAMES_PER_STEP
+from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
+
+from .examples import INNER, UNIT_NAMES
+
+HISTORY: Final = 8
+NEWEST: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How big a net is.
+
+    Attributes:
+        channels: Of the convolutions.
+        hidden: Of the recurrent memory and what stands around it.
+        layers: Of the recurrent memory.
+    """
+
+    channels: int = 96
+    hidden: int = 160
+    layers: int = 2
+
+
+class Net(nn.Module):
+    """Log-mel to mouths.
+
+    The heads are logits: mouth (12), visemes (15), voice (1), and for training alone the units at
+    four moments within the picture (4 x 45).
+    """
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.size = size
+        c, h = size.channels, size.hidden
+        self.register_buffer("mean", torch.zeros(BANDS))
+        self.register_buffer("spread", torch.ones(BANDS))
+        self.first = nn.Conv1d(BANDS, c, 5)
+        self.second = nn.Conv1d(c, c, 5)
+        self.join = nn.Linear(FRAMES_PER_STEP * c, h)
+        self.memory = nn.GRU(h, h, size.layers, batch_first=True)
+        self.mix = nn.Linear(2 * h, h)
+        self.mouth = nn.Linear(h, len(MOUTH_NAMES))
+        self.viseme = nn.Linear(h, len(VISEME_NAMES))
+        self.voice = nn.Linear(h, 1)
+        self.units = nn.Linear(h, len(INNER) * len(UNIT_NAMES))
+        self.drop = nn.Dropout(0.1)
+
+    def body(self, mel: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return what the heads look at (B, T, hidden) and the new state (layers, B, hidden).
+
+        Args:
+            mel: 8 frames of history and 4 for each picture. (B, 8 + 4 T, 40).
+            state: As returned before; None at the start.
+        """
+        x = ((mel - self.mean) / self.spread).transpose(1, 2)
+        x = torch.relu(self.second(torch.relu(self.first(x)))).transpose(1, 2)
+        batch, frames, channels = x.shape
+        x = x.reshape(batch, frames // FRAMES_PER_STEP, FRAMES_PER_STEP * channels)
+        x = self.drop(torch.relu(self.join(x)))
+        remembered, state = self.memory(x, state)
+        return self.drop(torch.relu(self.mix(torch.cat([remembered, x], -1)))), state
+
+    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the logits of mouth, visemes, voice and units for a whole recording."""
+        seen, _ = self.body(mel, None)
+        units = self.units(seen).unflatten(-1, (len(INNER), len(UNIT_NAMES)))
+        return self.mouth(seen), self.viseme(seen), self.voice(seen)[..., 0], units
+
+
+class Step(nn.Module):
+    """One picture at a time, as the worker calls it: (mel, h) to (ctrl, vis, voice, h2)."""
+
+    def __init__(self, net: Net) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, mel: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Take mel (B, 12, 40) and the state; return mouth and voice in [0, 1], viseme logits."""
+        seen, state = self.net.body(mel, h)
+        seen = seen[:, 0]
+        mouth = torch.sigmoid(self.net.mouth(seen))
+        return mouth, self.net.viseme(seen), torch.sigmoid(self.net.voice(seen)), state
+
+
+def window(mel: Tensor, pictures: int) -> Tensor:
+    """Cut what `pictures` from 0 on may hear. (B, frames, 40) to (B, 8 + 4 pictures, 40).
+
+    Frames before the recording repeat its first one.
+    """
+    first = NEWEST - FRAMES_PER_STEP + 1 - HISTORY
+    index = torch.arange(first, first + HISTORY + FRAMES_PER_STEP * pictures)
+    return mel[:, index.clamp(0, mel.shape[1] - 1)]
+
+
+def save(net: Net, progress: dict[str, object], path: str) -> None:
+    """Write a checkpoint."""
+    torch.save({"size": asdict(net.size), "weights": net.state_dict(), **progress}, path)
+
+
+def load(path: str) -> tuple[Net, dict[str, object]]:
+    """Read a checkpoint."""
+    kept = torch.load(path, weights_only=True)
+    net = Net(Size(**kept.pop("size")))
+    net.load_state_dict(kept.pop("weights"))
+    return net, kept
