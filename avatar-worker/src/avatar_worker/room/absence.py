@@ -66,9 +66,11 @@ class Absences:
             await event.wait()
 
     def close(self) -> None:
-        """Forget everybody. Idempotent."""
+        """Forget everybody, and whom to tell. Idempotent."""
         for identity in list(self._waiting):
             self.back(identity)
+        self._on_gone = lambda identity: None
+        self._connected = lambda: False
 
     def _wait(self, identity: str) -> None:
         self._settled.setdefault(identity, asyncio.Event())

@@ -45,7 +45,11 @@ class ExpressionDesk:
         self._refusal = refusal
         self._warned: set[str] = set()
         self.counts: Counter[str] = Counter()
-        self.methods: Final[Mapping[str, Callable[[rtc.RpcInvocationData], str]]] = {
+
+    @property
+    def methods(self) -> Mapping[str, Callable[[rtc.RpcInvocationData], str]]:
+        """What answers each call; made on demand, so that an ended room holds no ring of objects."""
+        return {
             RPC_SET_MOOD: lambda call: self._answer(call, read_mood),
             RPC_GESTURE: lambda call: self._answer(call, read_gesture),
         }

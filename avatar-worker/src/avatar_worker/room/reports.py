@@ -38,6 +38,11 @@ class _Peer:
     finished_unsupported: bool = False
     started_calls: set[asyncio.Task[None]] = field(default_factory=set)
 
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """Hand out what runs, and let go of it: a cancelled task keeps its frame, and that us."""
+        worker, self.worker = self.worker, None
+        return [*([worker] if worker is not None else []), *self.started_calls]
+
 
 class Reports:
     """One first-in-first-out line per sender; a slow or foreign one delays nobody else."""
@@ -68,10 +73,8 @@ class Reports:
     def forget(self, identity: str) -> None:
         """The peer has left; its successor under the same identity may support more."""
         peer = self._peers.pop(identity, None)
-        if peer is not None and peer.worker is not None:
-            peer.worker.cancel()
-            for call in peer.started_calls:
-                call.cancel()
+        for task in peer.tasks() if peer is not None else ():
+            task.cancel()
 
     async def flush(self, timeout: float) -> None:
         """Wait until everything reported has been answered, at most `timeout` seconds."""
@@ -84,9 +87,7 @@ class Reports:
 
     async def aclose(self) -> None:
         """Stop. Idempotent."""
-        tasks = [p.worker for p in self._peers.values() if p.worker is not None]
-        for peer in self._peers.values():
-            tasks += peer.started_calls
+        tasks = [task for peer in self._peers.values() for task in peer.tasks()]
         self._peers.clear()
         for task in tasks:
             task.cancel()

@@ -17,6 +17,7 @@ from avatar_worker.errors import PeerError
 from avatar_worker.frames import VideoFrame
 from avatar_worker.session import Session, SessionState
 from livekit import rtc
+from livekit.rtc.room import EventTypes
 
 from .absence import Absences
 from .call_limit import CallLimit
@@ -116,10 +117,8 @@ class RoomSession:
         try:
             # The face first: who joins and cannot publish silences its agent for good.
             first = await self._session.first_picture(seed=zlib.crc32(self.id.encode()))
-            self._room.on("disconnected", self._disconnected)
-            self._room.on("participant_connected", self._participant_came)
-            self._room.on("participant_disconnected", self._participant_left)
-            self._room.on("participant_attributes_changed", self._attributes_changed)
+            for event, handler in self._handlers().items():
+                self._room.on(event, handler)
             try:
                 await connect(self._room)
             except rtc.ConnectError:
@@ -152,6 +151,14 @@ class RoomSession:
             await self._sound.publish(participant)
         except rtc.participant.PublishTrackError:
             raise PeerError("LiveKit did not let the avatar publish its tracks") from None
+
+    def _handlers(self) -> dict[EventTypes, Callable[..., None]]:
+        return {
+            "disconnected": self._disconnected,
+            "participant_connected": self._participant_came,
+            "participant_disconnected": self._participant_left,
+            "participant_attributes_changed": self._attributes_changed,
+        }
 
     def _agent(self) -> rtc.RemoteParticipant | None:
         return self._room.remote_participants.get(self.on_behalf) if self.on_behalf else None
@@ -256,8 +263,9 @@ class RoomSession:
 
     async def _leave(self) -> None:
         """Give everything back, in the reverse order. Every step runs, whatever fails."""
-        if self._watch is not None:
-            self._watch.cancel()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
         self._absences.close()
         await self._speech.aclose()
         await self._session.aclose()
@@ -265,10 +273,12 @@ class RoomSession:
             if self._room.isconnected():
                 await self._reports.flush(GOODBYE)
             await self._reports.aclose()
-        if self._calls is not None and self._room.isconnected():
+        if self._calls is not None:
             self._calls.close()
         with contextlib.suppress(Exception):
             await self._room.disconnect()
+        for event, handler in self._handlers().items():
+            self._room.off(event, handler)
         if self._sound is not None:
             await self._sound.aclose()
         if self._pictures is not None:

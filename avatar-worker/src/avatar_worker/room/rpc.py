@@ -50,9 +50,10 @@ class CallDesk:
             participant.register_rpc_method(method, handler)
 
     def close(self) -> None:
-        """Answer no more. Only while connected: the SDK has no participant afterwards."""
+        """Answer no more. Idempotent."""
         for method in self._methods:
             self._participant.unregister_rpc_method(method)
+        self._methods.clear()
 
     def agent_state(self, word: str) -> None:
         """Take the agent's state from its attribute: a late avatar has missed the call."""

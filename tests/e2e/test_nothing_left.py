@@ -1,0 +1,93 @@
+"""A session that has ended frees what it held at once: nothing waits for the garbage collector."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from avatar_worker.demo.livekit_server import LiveKitServer
+from avatar_worker.engine import Engine
+from avatar_worker.room.room_session import RoomSession
+from fakes.scene import Talker, avatar_in, join_request, talker
+from fakes.tokens import admin, fresh_room
+from livekit import api
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def parts(session: RoomSession) -> dict[str, weakref.ref[object]]:
+    """What is heavy or keeps others alive: the SDK's room, the canvas, the speech."""
+    seat = session._session._seat
+    assert seat is not None
+    held: dict[str, object] = {
+        "session": session,
+        "room": session._room,
+        "participant": session._room.local_participant,
+        "avatar session": session._session,
+        "calls": session._calls,
+        "reports": session._reports,
+        "sound": session._sound,
+        "pictures": session._pictures,
+        "seat": seat,
+        "slot": seat.slot,
+    }
+    return {name: weakref.ref(part) for name, part in held.items()}
+
+
+async def lives(server: LiveKitServer, engine: Engine, end: str) -> dict[str, weakref.ref[object]]:
+    """A session that speaks, is interrupted and paused, and ends in one way or another."""
+    name = fresh_room()
+    async with (
+        talker(server, name) as agent,
+        avatar_in(engine, join_request(server, name)) as session,
+    ):
+        await agent.until_avatar(15.0)
+        await converse(agent)
+        held = parts(session)
+        if end == "room deleted":
+            async with admin(server) as server_api:
+                await server_api.room.delete_room(api.DeleteRoomRequest(room=name))
+            async with asyncio.timeout(15.0):
+                await session.wait_closed()
+    return held
+
+
+async def converse(agent: Talker) -> None:
+    await agent.stream(0.5)
+    await agent.until_finished(1)
+    await agent.stream(10.0)
+    await agent.stream(10.0, close=False)
+    async with asyncio.timeout(15.0):
+        while agent.started < 2:
+            await asyncio.sleep(0.02)
+    await agent.clear()
+    await agent.until_finished(3)
+    await agent.stream(10.0)
+    await asyncio.sleep(0.3)
+
+
+@pytest.mark.parametrize("end", ["stopped", "room deleted"])
+@pytest.mark.usefixtures("without_collector")
+async def test_an_ended_session_is_gone_without_a_collection(
+    livekit_server: LiveKitServer, engine: Engine, end: str
+) -> None:
+    held = await lives(livekit_server, engine, end)
+    left = list(held)
+    for _ in range(150):
+        left = [name for name, part in held.items() if part() is not None]
+        if not left:
+            break
+        await asyncio.sleep(0.1)
+    assert left == []
