@@ -50,8 +50,8 @@ class HibariVoices:
 
     def __init__(self, folder: Path) -> None:
         try:
-            from hibari import Hibari
-            from hibari.voices import voice_path
+            from hibari import Hibari  # type: ignore[import-untyped]
+            from hibari.voices import voice_path  # type: ignore[import-untyped]
 
             from .fetch import with_output
 
