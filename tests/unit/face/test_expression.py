@@ -184,6 +184,20 @@ def test_a_listener_nods_at_some_pauses_and_at_most_once_in_four_seconds(spacing
         assert 0.1 < len(nods) / pauses < 0.25
 
 
+def test_a_listener_takes_half_of_the_invitations_and_others_none() -> None:
+    def nods(activity: Activity) -> int:
+        mixer, begun = FaceMixer(seed=11, idle={}), set()
+        for i in range(600 * 25):
+            if i % 150 == 0:
+                mixer.express(Turn.INVITES)
+            mixer.frame(Ticks(i * PERIOD), features=None, activity=activity)
+            begun.add(mixer._head._assent[0])
+        return len(begun) - 1
+
+    assert 35 <= nods(Activity.LISTENING) <= 65
+    assert nods(Activity.THINKING) == nods(Activity.IDLE) == 0
+
+
 def test_without_pauses_a_listener_does_not_nod() -> None:
     mixer = FaceMixer(seed=9, idle={})
     live(mixer, 2_000, activity=Activity.LISTENING)

@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from fakes.agent_room import AgentRoom, Handler, Peer, handler_count
+from livekit import rtc
 from livekit.agents import AgentSession
 from livekit.plugins.avaluma.state import StateForwarder
 
@@ -132,3 +134,49 @@ async def test_an_avatar_that_does_not_listen_costs_a_debug_line(
         ("DEBUG", "the avatar was not told a state")
     }
     assert vars(lines[0])["code"] == 1400
+
+
+class Ears:
+    """What a session listens to."""
+
+    def __init__(self, caller: str | None) -> None:
+        self.linked_participant = None
+        if caller is not None:
+            standard = rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
+            self.linked_participant = SimpleNamespace(sid="PA_1", identity=caller, kind=standard)
+
+
+async def test_the_caller_is_told_once_and_again_to_an_avatar_that_returns() -> None:
+    methods = {**LISTENING, "avaluma.caller": lambda _: "ok"}
+    async with forwarding() as (agent, room):
+        avatar = room.join(IDENTITY, methods=methods)
+        await settle()
+        agent._room_io = cast(Any, Ears(None))
+        agent._update_user_state("speaking")
+        await settle()
+        assert avatar.calls == [*AT_FIRST, ("user_state_changed", "speaking")]
+        agent._room_io = cast(Any, Ears("caller-1"))
+        for word in ("listening", "speaking", "listening"):
+            agent._update_user_state(word)
+            await settle()
+        assert [call for call in avatar.calls if call[0] == "avaluma.caller"] == [
+            ("avaluma.caller", "caller-1")
+        ]
+        room.leave(IDENTITY)
+        back = room.join(IDENTITY, methods=methods)
+        await settle()
+        assert ("avaluma.caller", "caller-1") in back.calls
+
+
+async def test_an_avatar_that_does_not_listen_costs_one_call(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with forwarding() as (agent, room):
+        avatar = room.join(IDENTITY, methods=LISTENING)
+        agent._room_io = cast(Any, Ears("caller-1"))
+        for word in ("speaking", "listening", "speaking"):
+            agent._update_user_state(word)
+            await settle()
+        assert [call[0] for call in avatar.calls].count("avaluma.caller") == 1
+        assert ("user_state_changed", "speaking") in avatar.calls
+    assert not [r for r in caplog.records if r.levelno > logging.INFO]

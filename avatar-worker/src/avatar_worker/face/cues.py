@@ -27,6 +27,8 @@ class Turn(StrEnum):
     """The user begins to speak: brows may rise a little."""
     PAUSED = "paused"
     """The user has stopped for now: time for a small nod, perhaps."""
+    INVITES = "invites"
+    """The user's voice has dropped for a moment: a nod would be welcome."""
 
 
 @dataclass(frozen=True, slots=True)

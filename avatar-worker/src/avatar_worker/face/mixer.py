@@ -31,6 +31,7 @@ from .state import Activity
 _LONGEST_STEP_S: Final = 0.5
 _NOD_SHARE: Final = 0.3
 _ASSENT_SHARE: Final = 0.4
+_INVITED_SHARE: Final = 0.5
 _BLINK_WITH_THOUGHT: Final = 0.7
 _BLINK_WITH_SHIFT: Final = 0.25
 _LARGE_SHIFT_DEG: Final = 6.0
@@ -176,6 +177,9 @@ class FaceMixer:
             case Turn.PAUSED:
                 if self._chance(_ASSENT_SHARE):
                     self._nod_in_assent(now + _REACTION_S)
+            case Turn.INVITES:
+                if self._activity is Activity.LISTENING and self._chance(_INVITED_SHARE):
+                    self._nod_in_assent(now)
 
     def _change(self, now: float, activity: Activity) -> None:
         """Begin another state: eyes first, then the head; perhaps with a blink."""

@@ -21,6 +21,7 @@ from livekit.rtc.room import EventTypes
 
 from .absence import Absences
 from .call_limit import CallLimit
+from .caller_in import CallerIn
 from .door import JoinRequest
 from .expression import ExpressionDesk
 from .presence import LeaveRules, Presence
@@ -46,6 +47,7 @@ class RoomOptions:
     rules: LeaveRules = LeaveRules()
     video: VideoOptions = VideoOptions()
     drain_timeout: float = 5.0
+    hear_caller: bool = False
 
 
 class RoomSession:
@@ -101,6 +103,7 @@ class RoomSession:
         self._limit = CallLimit(clock)
         self._calls: CallDesk | None = None
         self._expression: ExpressionDesk | None = None
+        self._caller: CallerIn | None = None
         self._watch: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[str] = self._loop.create_future()
@@ -140,6 +143,9 @@ class RoomSession:
         self._calls = CallDesk(
             participant, self._session, on_behalf=self.on_behalf, expression=self._expression
         )
+        if self._options.hear_caller:
+            self._caller = CallerIn(self._room, self._session.express, on_behalf=self.on_behalf)
+            self._caller.start()
         if agent := self._agent():
             self._calls.agent_state(agent.attributes.get(ATTRIBUTE_AGENT_STATE, ""))
         self._sound = SoundTrack(self._clock)
@@ -179,6 +185,8 @@ class RoomSession:
             counts.update(self._calls.counts)
         if self._expression is not None:
             counts.update(self._expression.counts)
+        if self._caller is not None:
+            counts["caller_heard_ms"] = self._caller.heard_ms
         if self._reports is not None:
             counts["reports_delivered"] += self._reports.delivered
             counts["reports_failed"] += self._reports.failed
@@ -267,6 +275,8 @@ class RoomSession:
         if watch is not None:
             watch.cancel()
         self._absences.close()
+        if self._caller is not None:
+            await self._caller.aclose()
         await self._speech.aclose()
         await self._session.aclose()
         if self._reports is not None:

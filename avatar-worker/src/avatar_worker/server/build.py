@@ -65,6 +65,7 @@ def room_options(settings: Settings) -> RoomOptions:
             alone=ms(span(settings.alone_grace)),
         ),
         video=VideoOptions(max_bitrate=settings.video_bitrate),
+        hear_caller=settings.hear_caller,
     )
 
 

@@ -14,6 +14,7 @@ from .log import logger
 
 RPC_USER_STATE = "user_state_changed"
 RPC_AGENT_STATE = "agent_state_changed"
+RPC_CALLER = "avaluma.caller"
 RPC_TIMEOUT = 5.0
 
 
@@ -22,6 +23,7 @@ class StateForwarder:
 
     Only the newest state of each counts: states that change while the avatar is away or
     slow to answer are skipped, and an avatar that appears is told the current ones.
+    It is told who the caller is, too: one that may listen nods at the right moments.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class StateForwarder:
         self._room = room
         self._avatar_identity = avatar_identity
         self._news: dict[str, str] = {}
+        self._caller = ""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -56,6 +59,7 @@ class StateForwarder:
 
     def _on_user_state(self, event: UserStateChangedEvent) -> None:
         self._tell(RPC_USER_STATE, event.new_state)
+        self._tell_caller()
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
         self._tell(RPC_AGENT_STATE, event.new_state)
@@ -72,7 +76,19 @@ class StateForwarder:
     def _look_again(self, *_: object) -> None:
         self._wake.set()
 
+    def _tell_caller(self) -> None:
+        """Tell whom the session listens to, if that is known and news."""
+        try:
+            caller = self._agent_session.room_io.linked_participant
+        except RuntimeError:  # a session without a room of its own
+            return
+        if caller is not None and caller.identity != self._caller:
+            self._caller = caller.identity
+            self._tell(RPC_CALLER, caller.identity)
+
     def _tell_current(self) -> None:
+        self._caller = ""
+        self._tell_caller()
         self._tell(RPC_USER_STATE, self._agent_session.user_state)
         self._tell(RPC_AGENT_STATE, self._agent_session.agent_state)
 
