@@ -2,6 +2,7 @@
 # make install       everything a developer needs, into .venv
 # make test check    the tests (real livekit-server and Chromium included); linters and types
 # make bench         short measurements of this machine; BENCH="render" for one of them
+# make train         trains the voice-to-face net: a night on a CPU, see docs/training.md; SCALE=0.1 to rehearse
 # make constraints   writes constraints.txt from what is installed now
 
 SHELL := /bin/bash
@@ -16,10 +17,10 @@ PINNED := $(wildcard constraints.txt)
 SOURCES := pyproject.toml avatar-worker/pyproject.toml livekit-plugins-avaluma/pyproject.toml $(PINNED)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install demo test check bench constraints clean
+.PHONY: help install demo test check bench train train-test constraints clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -5
+	@sed -n 's/^# //p' Makefile | head -6
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else \
@@ -56,11 +57,31 @@ check: $(VENV)/.development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p avatar_worker -p livekit.plugins.avaluma -p avaluma_livekit_plugin -p training
 	$(BIN)/mypy examples
+	$(BIN)/mypy benchmarks tests/fakes
 	$(BIN)/lint-imports
 
 BENCH ?= render join
 bench: $(VENV)/.development
 	@for name in $(BENCH); do $(BIN)/avatar-worker bench $$name --short; done
+
+# Training has an environment of its own: torch is large, and nobody else needs it.
+TRAIN := .venv-train
+SPEAKERS := espeak-ng libespeak-ng1 flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts
+SCALE ?= 1
+
+$(TRAIN)/.installed: pyproject.toml avatar-worker/pyproject.toml
+	@for tool in espeak-ng flite festival npm; do command -v $$tool >/dev/null || { \
+	  echo "$$tool is missing (Debian: sudo apt-get install $(SPEAKERS) npm)" >&2; exit 1; }; done
+	@$(PYTHON) -m venv $(TRAIN)
+	@$(TRAIN)/bin/python -m pip install --quiet 'pip>=25.1'
+	@$(TRAIN)/bin/python -m pip --disable-pip-version-check install --group train -e ./avatar-worker
+	@touch $@
+
+train: $(TRAIN)/.installed
+	nice -n 19 $(TRAIN)/bin/python -m training.recipe --scale $(SCALE)
+
+train-test: $(TRAIN)/.installed
+	$(TRAIN)/bin/python -m pytest -c training/tests/pytest.ini training/tests
 
 constraints: $(VENV)/.development
 	@{ echo "# Exact versions of everything that is installed for users, tests and linters. Written by 'make constraints'."; \
@@ -69,4 +90,4 @@ constraints: $(VENV)/.development
 	@echo "constraints.txt: $$(grep -c == constraints.txt) packages"
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -36,6 +36,7 @@ EARLIER_S: Final = 0.02
 INNER: Final = (-0.015, -0.005, 0.005, 0.015)
 """Where in a picture the sounds are asked for, besides its viseme."""
 NOT_SPEECH_SHARE: Final = 0.08
+AT_ONCE: Final = 8  # sounds in a batch of the front end
 
 UNIT_NAMES: Final = tuple(UNITS)
 _GAPS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
@@ -127,16 +128,24 @@ def examples(
     """Go once through the utterances in random order."""
     waiting = iter([utterances[i] for i in chance.permutation(len(utterances))])
     silence = [Segment(0.0, SAMPLES / ANALYSIS_RATE + 1, "sil")]
-    while True:
-        if not plain and chance.random() < NOT_SPEECH_SHARE:
-            sound, segs, loud = not_speech(SAMPLES, chance), silence, [0.0]
-        else:
+    ended = False
+    while not ended:
+        group: list[tuple[FloatArray, list[Segment], list[float]]] = []
+        while len(group) < AT_ONCE:
+            if not plain and chance.random() < NOT_SPEECH_SHARE:
+                group.append((not_speech(SAMPLES, chance), silence, [0.0]))
+                continue
             try:
                 sound, segs, loud = composed(waiting, chance, plain=plain)
             except StopIteration:
-                return
+                ended = True
+                break
             sound = sound * np.float32(0.5) if plain else disturbed(sound, chance)
-        yield labelled(log_mel_batch([sound.astype(np.float32)])[0], segs, loud)
+            group.append((sound, segs, loud))
+        if group:
+            mels = log_mel_batch([sound.astype(np.float32) for sound, _, _ in group])
+            for mel, (_, segs, loud) in zip(mels, group, strict=True):
+                yield labelled(mel, segs, loud)
 
 
 def write(folder: Path, name: str, made: Sequence[Example]) -> None:

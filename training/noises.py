@@ -73,12 +73,12 @@ def music(seconds: float, chance: np.random.Generator) -> FloatArray:
 
 def _note(hz: float, seconds: float, chance: np.random.Generator) -> FloatArray:
     """Return one tone with its overtones, plucked or bowed."""
-    t = np.arange(int(seconds * 1.5 * ANALYSIS_RATE)) / ANALYSIS_RATE
+    t = np.arange(int(seconds * 1.2 * ANALYSIS_RATE)) / ANALYSIS_RATE
     slope, wobble = chance.uniform(0.8, 2.2), chance.uniform(0, 0.004)
     phase = 2 * np.pi * hz * (t + wobble * np.sin(2 * np.pi * 5 * t) / 5)
     tone = sum(
         np.sin(k * phase + chance.uniform(0, 6)) / k**slope
-        for k in range(1, 16)
+        for k in range(1, 9)
         if k * hz < 0.45 * ANALYSIS_RATE
     )
     plucked = chance.random() < 0.6

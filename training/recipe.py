@@ -1,0 +1,92 @@
+"""Everything from nothing to weights: `make train`. Each step goes on where it was killed.
+
+    python -m training.recipe [--out out/training] [--scale 1.0] [--steps 12000] [--dry-run]
+
+With `--scale 1` it speaks 12 hours: about 12 core-hours for Kokoro, one for the others, two for
+the examples and five for the training on a CPU; 4 GB on disk. `--scale 0.1` is a rehearsal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of an engine is spoken and used.
+
+    Attributes:
+        engine: Its name.
+        hours: Spoken at scale 1.
+        used: Chance that a pass of examples takes an utterance; above 1 it is taken again.
+    """
+
+    engine: str
+    hours: float
+    used: float
+
+
+SHARES: Final = (
+    Share("kokoro", 6.0, 2.0),
+    Share("hibari", 2.5, 1.0),
+    Share("joe", 1.0, 1.0),
+    Share("flite", 0.7, 1.0),
+    Share("festival", 0.5, 0.7),
+    Share("espeak", 1.3, 0.7),
+)
+PASSES: Final = 4
+_CHECK_SCALE: Final = 0.02  # of other utterances, to see whether training still helps
+
+
+def plan(out: Path, scale: float, steps: int) -> list[list[str]]:
+    """Return the commands, in order, without the interpreter."""
+    corpora, engines = out / "corpus", out / "engines"
+    commands = [["training.engines.fetch", str(engines)]]
+    for share in SHARES:
+        for kind, seed, part in (("", 1, scale), ("-check", 2, scale * _CHECK_SCALE)):
+            where = corpora / (share.engine + kind)
+            commands.append(
+                ["training.speak", share.engine, "--hours", f"{share.hours * part:.4f}",
+                 "--seed", str(seed), "--engines", str(engines), "--out", str(where)]
+            )  # fmt: skip
+    trained = [corpora / s.engine for s in SHARES for _ in range(max(1, round(s.used)))]
+    thinned = [f"--share={s.engine}={s.used}" for s in SHARES if s.used < 1]
+    commands.append(
+        ["training.examples", *map(str, trained), *thinned, "--passes", str(PASSES),
+         "--out", str(out / "examples")]
+    )  # fmt: skip
+    checked = [str(corpora / f"{s.engine}-check") for s in SHARES]
+    commands.append(
+        ["training.examples", *checked, "--passes", "1", "--plain", "--out", str(out / "check")]
+    )
+    commands.append(
+        ["training.train", str(out / "examples"), "--validation", str(out / "check"),
+         "--steps", str(steps), "--out", str(out / "net")]
+    )  # fmt: skip
+    commands.append(["training.export", str(out / "net" / "best.pt"), str(out / "audio2face.onnx")])
+    return commands
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m training.recipe")
+    parser.add_argument("--out", type=Path, default=Path("out/training"))
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--dry-run", action="store_true")
+    args = parser.parse_args()
+    for command in plan(args.out, args.scale, args.steps):
+        print("python -m", shlex.join(command), flush=True)
+        if not args.dry_run:
+            subprocess.run([sys.executable, "-m", *command], check=True)
+    print(f"measure it: python -m training.evaluate --weights {args.out / 'audio2face.onnx'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""What needs torch: run by `make train-test` in the environment of training."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from training.examples import INNER, PICTURES, UNIT_NAMES, Example, write
+from training.export import export
+from training.net import Net, Size, load, save, window
+from training.train import Examples, loss_of, train, validate, warped
+
+from avatar_worker.errors import ConfigError
+from avatar_worker.features import Audio2Face
+
+SMALL = Size(channels=8, hidden=16, layers=2)
+
+
+def net(size: Size = SMALL) -> Net:
+    torch.manual_seed(0)
+    return Net(size).eval()
+
+
+def examples(folder: Path, count: int = 40, seed: int = 0) -> Examples:
+    """Examples that can be learned: loud frames are aa, quiet ones silence."""
+    chance = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        loud = np.repeat(chance.integers(0, 2, 26), 10)
+        mel = np.repeat(loud[:254], 4)[:, None] * 2 - 4 + 0.1 * chance.standard_normal((1_016, 40))
+        mouth = np.zeros((PICTURES, 12))
+        mouth[:, 0] = 0.6 * loud[:PICTURES]
+        viseme = 10 * loud[:PICTURES]
+        units = np.repeat(loud[:PICTURES, None], 4, axis=1)
+        made.append(Example(mel.astype(np.float16), mouth.astype(np.float16), viseme.astype(np.int8), units.astype(np.int8)))  # fmt: skip
+    write(folder, "pass-0", made)
+    return Examples([folder])
+
+
+def test_heads_have_their_shapes() -> None:
+    mouth, viseme, voice, units = net()(torch.zeros(3, 8 + 4 * 7, 40))
+    assert mouth.shape == (3, 7, 12)
+    assert viseme.shape == (3, 7, 15)
+    assert voice.shape == (3, 7)
+    assert units.shape == (3, 7, len(INNER), len(UNIT_NAMES))
+
+
+def test_a_picture_hears_80_ms_ahead_and_no_more() -> None:
+    model, mel = net(), torch.zeros(1, 200, 40)
+    with torch.no_grad():
+        before = model(window(mel, 40))[0]
+        mel[:, 4 * 20 + 5] = 1.0  # the newest frame that picture 20 may hear
+        after = model(window(mel, 40))[0]
+    changed = (before != after).any(-1)[0]
+    assert not changed[:20].any()
+    assert changed[20]
+
+
+def test_the_exported_step_says_what_the_net_says(tmp_path: Path) -> None:
+    model = net()
+    export(model, tmp_path / "net.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"))
+    mel = torch.randn(3, 100, 40)
+    with torch.no_grad():
+        cut = window(mel, 20)
+        mouth, viseme, voice, _ = model(cut)
+    state = np.zeros((2, 3, 16), np.float32)
+    for k in range(20):
+        said, named, voiced, state = session.run(
+            ["ctrl", "vis", "voice", "h2"], {"mel": cut[:, 4 * k : 4 * k + 12].numpy(), "h": state}
+        )
+        assert np.abs(said - torch.sigmoid(mouth[:, k]).numpy()).max() < 1e-5
+        assert np.abs(named - viseme[:, k].numpy()).max() < 1e-4
+        assert np.abs(voiced[:, 0] - torch.sigmoid(voice[:, k]).numpy()).max() < 1e-5
+
+
+def test_the_worker_takes_what_is_exported(tmp_path: Path) -> None:
+    export(net(), tmp_path / "net.onnx")
+    worker = Audio2Face(tmp_path / "net.onnx")
+    stream = worker.open()
+    (features,) = worker.step([(stream, np.zeros(640, np.float32))])
+    assert features.mouth.shape == (12,)
+
+
+def test_a_net_too_large_to_ship_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="at most 2000000 ship"):
+        export(net(Size(channels=128, hidden=320, layers=2)), tmp_path / "net.onnx")
+
+
+def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
+    model = net()
+    save(model, {"step": 7, "best": 1.5}, str(tmp_path / "a.pt"))
+    again, progress = load(str(tmp_path / "a.pt"))
+    assert progress == {"step": 7, "best": 1.5}
+    for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_training_learns_and_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    made, model = examples(tmp_path / "e"), net()
+    before = validate(model, made)
+    train(model, made, made, tmp_path, steps=100, done=0, best=9e9)
+    after = validate(model, made)
+    assert after["loss"] < 0.6 * before["loss"]
+    assert after["viseme_accuracy"] > 0.9 > before["viseme_accuracy"]
+    again, progress = load(str(tmp_path / "last.pt"))
+    assert progress["step"] == 100
+    train(again, made, made, tmp_path, steps=110, done=100, best=float(str(progress["best"])))
+    assert load(str(tmp_path / "last.pt"))[1]["step"] == 110
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
+
+
+def test_disturbing_mel_keeps_its_shape_and_changes_it() -> None:
+    mel = torch.randn(4, 100, 40) - 3
+    heard = warped(mel.clone())
+    assert heard.shape == mel.shape
+    assert torch.isfinite(heard).all()
+    assert (heard != mel).any()
+
+
+def test_every_part_of_the_loss_counts(tmp_path: Path) -> None:
+    made, model = examples(tmp_path, 4), net()
+    parts = loss_of(model, *made.batch(torch.arange(4)))
+    assert set(parts) == {"places", "moves", "closing", "visemes", "voice", "units"}
+    assert all(float(part) > 0 for part in parts.values())
