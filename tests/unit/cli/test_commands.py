@@ -193,6 +193,21 @@ def test_rendering_needs_a_sound_an_avatar_and_an_mp4(
     assert "nobody" in text
 
 
+def test_marks_that_make_no_sense_are_a_sentence_that_names_the_known_ones(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    Path("a.wav").write_bytes(b"RIFF")
+    command = ("render", "a.wav", "-o", "a.mp4", "--marks", "m.json")
+    code, text = failed(capsys, *command)
+    assert code == 78
+    assert "m.json" in text
+    Path("m.json").write_text('{"marks": [{"at": 0, "gesture": "jump"}]}')
+    code, text = failed(capsys, *command)
+    assert code == 78
+    assert "mark 1" in text
+    assert "nod" in text
+
+
 def test_benchmarks_need_a_checkout(capsys: pytest.CaptureFixture[str]) -> None:
     code, text = failed(capsys, "bench", "render")
     assert code == 78
@@ -290,6 +305,7 @@ def test_every_default_that_was_opened_is_named_with_its_setting(
         "SPEECH_FROM": "any",
         "DISPATCH_SPEECH_FROM": "any",
         "LIVEKIT_HOSTS": "*.livekit.test",
+        "HEAR_CALLER": "true",
         "METRICS_NETWORKS": "10.0.0.0/8",
         "LOG_PERSONAL": "true",
     }

@@ -216,6 +216,9 @@ def _opened(settings: Settings) -> Iterator[Finding]:
             f"requests may name {', '.join(settings.livekit_hosts)} (AVATAR_WORKER_LIVEKIT_HOSTS)"
         )
         yield Finding("opened", Level.OPEN, says)
+    if settings.hear_caller:
+        says = "avatars may listen to their agent's caller (AVATAR_WORKER_HEAR_CALLER)"
+        yield Finding("opened", Level.OPEN, says)
     if settings.metrics_networks:
         networks = ", ".join(map(str, settings.metrics_networks))
         says = f"{networks} may read /metrics (AVATAR_WORKER_METRICS_NETWORKS)"
