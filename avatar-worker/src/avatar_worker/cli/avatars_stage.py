@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from avatar_worker.avatars import Avatar, Mesh
+from avatar_worker.avatars.judge.regions import slit_area
 from avatar_worker.frames import FaceControls
 from avatar_worker.render.choose import make_renderer
 from avatar_worker.render.planes import planes_of
@@ -17,6 +19,8 @@ from avatar_worker.render.vertices import VertexField
 
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
+
+OTHERS_REACH_U: Final = 0.15
 
 
 class RenderStage:
@@ -36,6 +40,8 @@ class RenderStage:
         planes = planes_of(avatar)
         self._masks = {"upper": planes.mask_upper, "lower": planes.mask_lower}
         self._meshes = {slit.name: slit.mesh for slit in avatar.rig.slits}
+        # The masks hold every slit's cut; a mesh may reach over another slit, which is drawn later.
+        self._others = {slit.name: _elsewhere(avatar, slit.name) for slit in avatar.rig.slits}
 
     @property
     def avatar(self) -> Avatar:
@@ -58,7 +64,9 @@ class RenderStage:
                 continue
             for layer in mesh.layers:
                 where = texture_map(mesh, placed[mesh.name, layer], shape)
-                cover = between(self._masks[layer], where) / 255
+                cover = np.maximum(
+                    between(self._masks[layer], where), between(self._others[slit], where)
+                ) / 255  # fmt: skip
                 # Where one of the skins is missing nothing shows through.
                 shows *= np.where(np.isnan(where[..., 0]), 0.0, 1 - cover)
         return shows
@@ -81,6 +89,15 @@ class RenderStage:
     def close(self) -> None:
         """Give the slot back. Idempotent."""
         self._renderer.close(self._slot)
+
+
+def _elsewhere(avatar: Avatar, slit: str) -> Bytes:
+    """255 around every other slit, on the texture plane. uint8, (H, W)."""
+    drawn = np.zeros((avatar.canvas.height, avatar.canvas.width), bool)
+    for other in avatar.rig.slits:
+        if other.name != slit:
+            drawn |= slit_area(avatar, other.name, OTHERS_REACH_U)
+    return np.where(drawn, 255, 0).astype(np.uint8)
 
 
 def texture_map(mesh: Mesh, xy: Floats, shape: tuple[int, int]) -> Floats:

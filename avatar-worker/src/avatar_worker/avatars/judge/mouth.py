@@ -16,6 +16,7 @@ GAP_U: Final = 0.01
 TEETH_JAWS: Final = (0.3, 0.45, 0.6, 0.75)
 TEETH_STEPS: Final = 21
 FEWEST_PIXELS: Final = 40
+BAND: Final = 0.12
 SHIFTS: Final = np.arange(-1.5, 1.51, 0.25)
 
 
@@ -86,9 +87,10 @@ def shapes_keep_their_order(stage: Stage) -> list[Finding]:
     areas = {name: float(stage.opened("mouth", face(VISEMES[name])).sum()) for name in "AEI"} | {
         "MBP": float(stage.opened("mouth", face(VISEMES["MBP"])).sum())
     }
-    skew = abs(_height(open_a, left, right, -0.4) - _height(open_a, left, right, 0.4))
+    heights = [_height(open_a, left, right, s) for s in (-0.4, 0.4)]
+    skew = abs(heights[0] - heights[1]) / max(max(heights), 1.0)
     return [
-        Finding(9, "A: heights left and right differ", skew / stage.avatar.subject.iod_px, None, 0.02, "u"),
+        Finding(9, "A: heights left and right differ, of the larger", skew, None, 0.1),
         Finding(9, "widths U < O < A < I: smallest step", _least_step(widths), 0.0, None, "", _told(widths)),
         Finding(9, "areas MBP < I < E < A: smallest step", _least_step(
             {n: areas[n] / max(areas["A"], 1.0) for n in ("MBP", "I", "E", "A")}), 0.0),
@@ -107,12 +109,13 @@ def _width(stage: Stage, viseme: str) -> float:
 
 
 def _height(shows: Floats, left: Floats, right: Floats, s: float) -> float:
-    """Height of the opening at `s` of its half width, in pixels: a mean over some columns."""
-    centre, half = (left[0] + right[0]) / 2, (right[0] - left[0]) / 2
-    x = centre + s * half
-    reach = max(1.0, 0.06 * half)
-    low, high = max(0, round(x - reach)), min(shows.shape[1], round(x + reach) + 1)
-    return float(shows[:, low:high].sum(0).mean())
+    """Mean height of the opening in a band around `s` of its half width, across the mouth's line."""
+    along = (right - left) / 2
+    half = float(np.hypot(*along))
+    y, x = np.nonzero(shows > 0)
+    place = (np.stack([x, y], -1) - (left + right) / 2) @ along / half**2
+    band = np.abs(place - s) < BAND
+    return float(shows[y[band], x[band]].sum()) / (2 * BAND * half)
 
 
 def _least_step(values: dict[str, float]) -> float:

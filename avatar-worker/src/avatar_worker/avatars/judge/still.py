@@ -168,8 +168,22 @@ def _folded(stage: Stage, pose: Pose) -> int:
             area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
             bad = area <= 0
             if bad.any():
-                count += int((bad & _may_show(stage.avatar, mesh, layer)).sum())
+                seen = _may_show(stage.avatar, mesh, layer) & ~_hidden(stage.avatar, mesh)
+                count += int((bad & seen).sum())
     return count
+
+
+def _hidden(avatar: Avatar, mesh: Mesh) -> Flags:
+    """Which triangles of the body lie wholly under a slit's own mesh. (T,)."""
+    hidden = np.zeros(len(mesh.tri), bool)
+    if mesh.layers != ("skin",):
+        return hidden
+    corners = mesh.xy[mesh.tri]
+    for slit in avatar.rig.meshes:
+        if slit.layers != ("skin",):
+            within = (corners >= slit.xy.min(0)) & (corners <= slit.xy.max(0))
+            hidden |= within.all((1, 2))
+    return hidden
 
 
 def _may_show(avatar: Avatar, mesh: Mesh, layer: str) -> Flags:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from avatar_worker.avatars.judge.poses import EXPRESSIONS, EXTREMES, VISEMES, face
 from avatar_worker.frames import CONTROL_INDEX, CONTROL_NAMES
 
 from .measures import Measures
 from .shapes import SHAPES
+
+OF_A_SMILE: Final = 0.6
+"""Share of rounding that a mouth bears whose photo smiles broadly: more pinches its corners."""
 
 UNDER_GLASSES: Final = 0.4
 """Share of the brows' motion that a frame bears."""
@@ -67,9 +72,32 @@ def arkit_to_shape(m: Measures, *, brows: float = 1.0) -> npt.NDArray[np.float32
         brows: How much the brows move; less under glasses, whose frame would bend.
     """
     matrix = np.zeros((len(CONTROL_NAMES), len(SHAPES)), np.float32)
+    held_back = {"brow": brows, "pucker": OF_A_SMILE, "funnel": OF_A_SMILE}
+    if not m.toothy:
+        held_back = {"brow": brows}
     for gains, factor in ((MOUTH_GAINS, amplitude(m)), (FACE_GAINS, 1.0)):
         for control, shapes in gains.items():
             for shape, gain in shapes.items():
-                held = brows if shape.startswith("brow") else 1.0
+                held = next((h for start, h in held_back.items() if shape.startswith(start)), 1.0)
                 matrix[CONTROL_INDEX[control], SHAPES.index(shape)] = gain * factor * held
     return matrix
+
+
+def box_weights(matrix: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float64]]:
+    """Return shape weights at corners of the controls' box: what nobody may fold. (K,) each.
+
+    What a voice says, the extremes, every control alone and every pair of the mouth's. Poses with
+    closed lips are left out: what seals them is up to the renderer.
+    """
+    poses = [*VISEMES.values(), *EXPRESSIONS.values(), *EXTREMES.values()]
+    poses += [{name: 1.0} for name in CONTROL_NAMES]
+    mouth = [n for n in CONTROL_NAMES if n.startswith(("jaw", "mouth")) and n != "jawForward"]
+    poses += [{a: 1.0, b: 1.0} for a, b in combinations(mouth, 2)]
+    weights = []
+    for pose in poses:
+        if pose.get("mouthClose", 0.0) > 0:
+            continue
+        found = np.clip(face(pose).weights.astype(np.float64) @ matrix, 0.0, 1.0)
+        found[SHAPES.index("close")] = 1.0
+        weights.append(found)
+    return weights

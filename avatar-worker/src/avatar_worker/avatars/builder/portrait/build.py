@@ -19,7 +19,7 @@ from avatar_worker.avatars.builder.matte import person_matte
 from avatar_worker.avatars.builder.quality import check_crop, check_photo, choose_face
 from avatar_worker.version import __version__
 
-from .arkit import UNDER_GLASSES, arkit_to_shape
+from .arkit import UNDER_GLASSES, arkit_to_shape, box_weights
 from .depth import Depth, estimate_depth
 from .eyeball import eye_layers
 from .interior import interior_numbers, mouth_layers
@@ -29,6 +29,7 @@ from .mesh import build_meshes
 from .shapes import SHAPES
 from .slit import Array, Opening
 from .textures import masks, plate, skin
+from .unfold import unfolded
 
 POSE_LIMIT_DEG: Final = (10.0, 8.0, 6.0)
 MOUTH_INNER: Final = ("cavity", "tongue", "teeth_lower", "teeth_upper")
@@ -112,11 +113,14 @@ def build_portrait(
     m = measure(face.landmarks.astype(np.float64), size.width, size.height)
     depth = estimate_depth(m, alpha)
     worn = glasses_score(portrait.rgb, face) >= WEARS
+    matrix = arkit_to_shape(m, brows=UNDER_GLASSES if worn else 1.0)
+    meshes = build_meshes(m, depth, size.width, size.height)
+    cuts = masks(m, size.width, size.height, meshes)
     rig = Rig(
         shapes=SHAPES,
-        arkit_to_shape=arkit_to_shape(m, brows=UNDER_GLASSES if worn else 1.0),
+        arkit_to_shape=matrix,
         landmarks=face.landmarks.astype(np.float32),
-        meshes=build_meshes(m, depth, size.width, size.height),
+        meshes=unfolded(meshes, cuts, box_weights(matrix)),
         slits=_slits(m),
     )
     tell("paint the layers", 0.85)

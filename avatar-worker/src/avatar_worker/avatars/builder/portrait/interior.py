@@ -14,25 +14,24 @@ import numpy.typing as npt
 
 from avatar_worker.avatars.avatar import Layer
 
+from .dentition import Row, dentition
 from .fill import Floats, to_bytes
 from .measures import Measures
 from .mouth_shapes import JAW_U
+from .own_teeth import LUMA, own_teeth, skin_luma
 from .slit import Array, smoothstep
 
-UPPER_TEETH: Final = ((8.4, 9.8), (6.6, 9.0), (7.4, 9.6), (6.9, 8.4), (6.8, 7.8), (8.5, 7.2))
-LOWER_TEETH: Final = ((5.3, 8.2), (5.8, 8.4), (6.7, 8.8), (6.9, 8.0), (6.8, 7.6), (9.0, 7.0))
-"""Width and height in mm from the middle outwards."""
-
-UPPER_ARCH_MM, LOWER_ARCH_MM = 26.0, 23.0
 UPPER_EDGE_MM: Final = 1.2
 LOWER_EDGE_MM: Final = 0.3
 """Below the seam: where the upper row ends and the lower one begins."""
 
-ENAMEL: Final = (222.0, 210.0, 194.0)
 GUM: Final = (138.0, 70.0, 68.0)
-CAVITY: Final = (62.0, 21.0, 19.0)
+CAVITY: Final = (80.0, 31.0, 29.0)
 TONGUE: Final = (172.0, 84.0, 80.0)
 SUPERSAMPLING: Final = 4
+
+BRIGHTEST_ENAMEL: Final = 1.15
+"""Of the skin, before the mouth's own shade."""
 
 
 def mouth_layers(rgb: npt.NDArray[np.uint8], m: Measures) -> list[Layer]:
@@ -43,17 +42,23 @@ def mouth_layers(rgb: npt.NDArray[np.uint8], m: Measures) -> list[Layer]:
         m: The face.
     """
     light = _light(rgb, m)
+    own, rows = own_teeth(rgb, m), dentition(m)
+    enamel = _held(np.array(rows.enamel) * light, rgb, m) if own is None else own.enamel
     half_width = 1.25 * m.mouth.half_width / m.mm
     cavity = _Sheet(m, (-half_width - 4, half_width + 4), (-16.0, 44.0))
     upper = _Sheet(m, (-28.0, 28.0), (UPPER_EDGE_MM - 15.0, UPPER_EDGE_MM + 3.0))
     lower = _Sheet(m, (-26.0, 26.0), (LOWER_EDGE_MM - 3.0, LOWER_EDGE_MM + 17.0))
     tongue = _Sheet(m, (-21.0, 21.0), (LOWER_EDGE_MM - 7.0, LOWER_EDGE_MM + 27.0))
-    return [
+    layers = [
         cavity.layer("cavity", _cavity(cavity, m) * light),
         tongue.layer("tongue", *_tongue(tongue, light)),
-        lower.layer("teeth_lower", *_row(lower, LOWER_TEETH, LOWER_ARCH_MM, LOWER_EDGE_MM, 1, light)),
-        upper.layer("teeth_upper", *_row(upper, UPPER_TEETH, UPPER_ARCH_MM, UPPER_EDGE_MM, -1, light)),
-    ]  # fmt: skip
+        lower.layer("teeth_lower", *_row(lower, rows.lower, LOWER_EDGE_MM, 1, light, enamel)),
+    ]
+    if own is not None:
+        pixels = np.dstack([to_bytes(own.colour), to_bytes(own.alpha * 255)])
+        return [*layers, Layer("teeth_upper", own.origin, pixels)]
+    row = _row(upper, rows.upper, UPPER_EDGE_MM, -1, light, enamel)
+    return [*layers, upper.layer("teeth_upper", *row)]
 
 
 def interior_numbers(m: Measures) -> dict[str, object]:
@@ -118,6 +123,12 @@ def _light(rgb: npt.NDArray[np.uint8], m: Measures) -> Array:
     return np.asarray(gain * tint)
 
 
+def _held(enamel: Array, rgb: npt.NDArray[np.uint8], m: Measures) -> Array:
+    """Enamel no brighter than the person's skin makes believable."""
+    most = BRIGHTEST_ENAMEL * skin_luma(rgb, m)
+    return np.asarray(enamel * min(1.0, most / float(enamel @ LUMA)))
+
+
 def _cavity(sheet: _Sheet, m: Measures) -> Array:
     """Dark, darker upwards and to the corners."""
     upwards = 1 - 0.6 / (1 + np.exp(-(6 - sheet.y) / 4))
@@ -134,60 +145,77 @@ def _tongue(sheet: _Sheet, light: Array) -> tuple[Array, Array]:
     dome = np.clip(1 - e, 0, 1) ** 0.6
     groove = np.exp(-((sheet.x / 1.4) ** 2)) * smoothstep(-10.0, 2.0, sheet.y - centre)
     shine = np.exp(-(((sheet.x - 4) / 5) ** 2) - (((sheet.y - centre + 7) / 2.2) ** 2))
-    shade = 0.42 + 0.42 * dome - 0.10 * groove
+    shade = 0.56 + 0.40 * dome - 0.10 * groove
     colour = shade[..., None] * np.array(TONGUE) * light + (10 * shine)[..., None]
     return np.asarray(colour), alpha
 
 
 def _row(
-    sheet: _Sheet,
-    teeth: tuple[tuple[float, float], ...],
-    arch: float,
-    edge: float,
-    way: int,
-    light: Array,
+    sheet: _Sheet, row: Row, edge: float, way: int, light: Array, enamel: Array
 ) -> tuple[Array, Array]:
     """One row of teeth with its gum; `way` is -1 where the roots point upwards."""
-    x = np.abs(sheet.x)
     # From the biting edge towards the root, following the arch's slight curve.
-    root = way * (sheet.y - edge) - 0.0022 * x**2 * (1.0 if way < 0 else 0.6)
-    colour = np.zeros((*x.shape, 3))
-    alpha = np.zeros(x.shape)
-    travelled = 0.0
-    for index, (width, height) in enumerate(teeth):
-        first, last = travelled / arch, min((travelled + width) / arch, 1.5)
-        travelled += width
-        left, right = arch * np.sin(first), arch * np.sin(last)
-        facing = float(np.cos((first + last) / 2))
-        half = max((right - left) / 2, 0.3)
-        across = (x - (left + right) / 2) / half
-        length = height * (0.8 + 0.2 * facing)
-        short = 0.5 if index == 1 and way < 0 else 0.25 * index * (way < 0)
-        bite = root - short
-        # A rounded rectangle: crowns round off at the biting edge, gums arch over the neck.
-        corner = 0.35 * np.abs(across) ** 4
-        neck = length - 0.9 * np.abs(across) ** 2
-        tooth = smoothstep(0.0, 0.30, bite - corner) * smoothstep(1.0, 0.90, np.abs(across))
-        body = smoothstep(neck + 0.35, neck - 0.35, bite)
-        depth = facing**1.5
-        crown = 0.80 + 0.20 * smoothstep(5.0, 0.5, bite)
-        rim = 1 - 0.14 * np.abs(across) ** 4 - 0.06 * smoothstep(1.2, 0.0, bite)
-        enamel = (0.34 + 0.66 * depth) * crown * rim
-        own = np.abs(across) <= 1.0
-        tone = np.array(ENAMEL) * np.array([1.0, 1.0 - 0.012 * index, 1.0 - 0.035 * index])
-        gum = np.array(GUM) * (0.40 + 0.60 * depth) * 0.92
-        gap = 0.62 * np.array(ENAMEL) * enamel[..., None] * np.array([1.0, 0.90, 0.84])
-        shown = tooth[..., None] * enamel[..., None] * tone + (1 - tooth)[..., None] * gap
-        shown = shown * body[..., None] + gum * (1 - body)[..., None]
-        colour[own] = shown[own]
-        covers = smoothstep(0.0, 0.35, bite - corner) * (bite < length + 6)
-        alpha[own] = covers[own]
-    end = arch * np.sin(min(travelled / arch, 1.5))
-    alpha = alpha * smoothstep(end, end - 3.0, x)
+    root = way * (sheet.y - edge) - 0.0022 * sheet.x**2 * (1.0 if way < 0 else 0.6)
+    colour, alpha = np.zeros((*sheet.x.shape, 3)), np.zeros(sheet.x.shape)
+    for half, teeth in zip((-1.0, 1.0), row.teeth, strict=True):
+        x = half * sheet.x
+        mine = x >= 0 if half > 0 else x > 0
+        travelled = 0.0
+        for index, size in enumerate(teeth):
+            first = travelled / row.arch_mm
+            last = min((travelled + size[0]) / row.arch_mm, 1.5)
+            travelled += size[0]
+            left, right = row.arch_mm * np.sin(first), row.arch_mm * np.sin(last)
+            facing = float(np.cos((first + last) / 2))
+            across = (x - (left + right) / 2) / max((right - left) / 2, 0.3)
+            short = 0.5 if index == 1 and way < 0 else 0.25 * index * (way < 0)
+            own = mine & (np.abs(across) <= 1.0)
+            colour[own], alpha[own] = _tooth(
+                across[own], root[own] - short, size[1], facing, index, light, enamel
+            )
+        end = row.arch_mm * np.sin(min(travelled / row.arch_mm, 1.5))
+        alpha[mine] *= smoothstep(end, end - 3.0, x[mine])
     # The upper lip's shade falls on the upper row; the lower row lies deeper.
     shade = (
         0.45 + 0.55 * smoothstep(-4.0, 1.2, sheet.y)
         if way < 0
         else 0.74 - 0.20 * smoothstep(3.0, 12.0, sheet.y - edge)
     )
-    return np.asarray(colour * light * np.asarray(shade)[..., None]), alpha
+    return np.asarray(colour * np.asarray(shade)[..., None]), alpha
+
+
+def _tooth(
+    across: Array,
+    bite: Array,
+    height: float,
+    facing: float,
+    index: int,
+    light: Array,
+    enamel: Array,
+) -> tuple[Array, Array]:
+    """Colour (n, 3) and alpha (n,) of one tooth and its gum.
+
+    Args:
+        across: -1 and 1 at the tooth's sides. (n,).
+        bite: Millimetres from the biting edge towards the root. (n,).
+        height: Of the crown in mm.
+        facing: 1 where the tooth looks at the camera, 0 where it is seen from its side.
+        index: 0 for the front tooth, growing outwards.
+        light: The light's colour. (3,).
+        enamel: The lit enamel's colour. (3,).
+    """
+    # A rounded rectangle: crowns round off at the biting edge, gums arch over the neck.
+    corner = 0.35 * np.abs(across) ** 4
+    neck = height * (0.8 + 0.2 * facing) - 0.9 * np.abs(across) ** 2
+    tooth = smoothstep(0.0, 0.30, bite - corner) * smoothstep(1.0, 0.90, np.abs(across))
+    body = smoothstep(0.35, -0.35, bite - neck)[..., None]
+    depth = facing**1.5
+    crown = 0.80 + 0.20 * smoothstep(5.0, 0.5, bite)
+    rim = 1 - 0.14 * np.abs(across) ** 4 - 0.06 * smoothstep(1.2, 0.0, bite)
+    bright = ((0.34 + 0.66 * depth) * crown * rim)[..., None]
+    tone = enamel * np.array([1.0, 1.0 - 0.012 * index, 1.0 - 0.035 * index])
+    gap = 0.62 * enamel * bright * np.array([1.0, 0.90, 0.84])
+    shown = tooth[..., None] * bright * tone + (1 - tooth)[..., None] * gap
+    gum = np.array(GUM) * light * (0.40 + 0.60 * depth) * 0.92
+    covers = smoothstep(0.0, 0.35, bite - corner) * (bite < height + 6)
+    return np.asarray(shown * body + gum * (1 - body)), np.asarray(covers)

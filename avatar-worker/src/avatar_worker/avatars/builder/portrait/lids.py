@@ -22,8 +22,11 @@ LASHES_U: Final = (0.016, 0.036)
 SHADOW_PERCENTILE: Final = 45.0
 """Skin around the eye that is darker than this is shadow, lash or fold."""
 
-FORWARD: Final = 0.5
+FORWARD: Final = 0.85
 """How far a lid leaves its socket's shadow for the light of the skin around when it closes."""
+
+OTHER_HUE: Final = 0.75
+"""How far it takes the hue of the skin around: lids stay redder."""
 
 NEED: Final = (0.02, 0.22)
 """Where the photo is darker than the painted lid by this share it begins to be replaced, and is."""
@@ -89,7 +92,9 @@ def _painted(
     weight = np.asarray(cv2.GaussianBlur(weight, size, sigmaX=wide, sigmaY=high), np.float32)
     known = weight > 0.01
     socket = push_pull(colour / np.maximum(weight, 0.01)[..., None], known)
-    return np.asarray(socket + FORWARD * (around - socket), np.float32)
+    light = (socket + FORWARD * (around - socket)) @ LUMA
+    hue = socket + OTHER_HUE * (around - socket)
+    return np.asarray(hue * (light / np.maximum(hue @ LUMA, 1.0))[..., None], np.float32)
 
 
 def _grain(part: Floats, where: Array, u: float) -> Floats:

@@ -25,7 +25,7 @@ def build_meshes(m: Measures, depth: Depth, width: int, height: int) -> tuple[Me
         width: The canvas's.
         height: The canvas's.
     """
-    fine = max(4, round(0.04 * m.u))
+    fine = max(4, round(0.05 * m.u))
     coarse = 2 * fine
     whole = (0, 0, -(-width // coarse) * coarse, -(-height // coarse) * coarse)
     body = _Grid(whole, coarse)
