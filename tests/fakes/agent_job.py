@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from avatar_worker.demo import voice
 from avatar_worker.demo.livekit_server import LiveKitServer
@@ -27,7 +27,6 @@ from livekit.plugins import avaluma
 
 from .public_plugin import PublicPlugin
 from .tokens import admin
-from .worker import RunningWorker
 
 Start = Callable[[AgentSession[None], JobContext], Awaitable[Any]]
 
@@ -121,11 +120,26 @@ async def _run(work: Callable[[], Awaitable[Any]]) -> Any:
     return await work()
 
 
-def our_plugin(worker: RunningWorker, server: LiveKitServer, **options: Any) -> Start:
+class HasUrl(Protocol):
+    """A worker, in this process or in one of its own."""
+
+    url: str
+
+
+def our_plugin(
+    worker: HasUrl,
+    server: LiveKitServer,
+    made: list[avaluma.AvatarSession] | None = None,
+    **options: Any,
+) -> Start:
+    """Our plugin brings the avatar before the session starts; `made` is given its session."""
+
     async def start(session: AgentSession[None], ctx: JobContext) -> None:
         if "agent_name" not in options:
             options["avatar_server_url"] = worker.url
         avatar = avaluma.AvatarSession(**options)
+        if made is not None:
+            made.append(avatar)
         await avatar.start(
             session,
             ctx.room,
@@ -137,7 +151,7 @@ def our_plugin(worker: RunningWorker, server: LiveKitServer, **options: Any) -> 
     return start
 
 
-def public_wire(worker: RunningWorker, server: LiveKitServer, made: list[PublicPlugin]) -> Start:
+def public_wire(worker: HasUrl, server: LiveKitServer, made: list[PublicPlugin]) -> Start:
     async def start(session: AgentSession[None], ctx: JobContext) -> None:
         plugin = PublicPlugin(
             base_url=worker.url,

@@ -49,6 +49,17 @@ class Peer:
     """Its process was killed: it is listed and answers nothing."""
 
 
+class Publication:
+    """A track of our own that everybody in the room hears at once."""
+
+    def __init__(self, sid: str, track: Any) -> None:
+        self.sid = sid
+        self.track = track
+
+    async def wait_for_subscription(self) -> None:
+        return
+
+
 class AgentParticipant:
     """The local participant."""
 
@@ -59,6 +70,16 @@ class AgentParticipant:
         self._room = room
         self._rpc_handlers: dict[str, Handler] = {}
         self.streams: list[Stream] = []
+        self.published: list[Publication] = []
+
+    async def publish_track(self, track: Any, options: Any) -> Publication:
+        publication = Publication(f"TR_own_{len(self.published)}", track)
+        self.published.append(publication)
+        self.track_publications[publication.sid] = publication
+        return publication
+
+    async def unpublish_track(self, sid: str) -> None:
+        del self.track_publications[sid]
 
     def register_rpc_method(self, method: str, handler: Handler) -> None:
         self._rpc_handlers[method] = handler

@@ -73,9 +73,8 @@ async def worker_process(
     """Run a worker until the end of the block; `variables` without AVATAR_WORKER_ in front."""
     folder.mkdir(parents=True, exist_ok=True)
     write_avatar(tiny_avatar("demo"), folder / "demo.hvia")
-    port = free_port()
     settings = {
-        "PORT": port,
+        "PORT": free_port(),
         "AVATARS": folder,
         "MAX_SESSIONS": 4,
         "DRAIN_TIMEOUT": 0,
@@ -87,7 +86,7 @@ async def worker_process(
     command = [sys.executable, "-m", "avatar_worker", "start"]
     # Without the tether: the kernel would end it with the thread, not the process, that made it.
     child = start_child(command, env=env, name="avatar-worker", with_us=False)
-    worker = WorkerProcess(f"http://127.0.0.1:{port}", child, server)
+    worker = WorkerProcess(f"http://127.0.0.1:{settings['PORT']}", child, server)
     try:
         await worker._ready()
         yield worker

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from fakes.agent_room import AgentRoom, Peer
+from livekit import rtc
 from livekit.plugins.avaluma.presence import (
     MISSES,
     PING_INTERVAL,
@@ -26,6 +27,11 @@ class Watched:
     room: AgentRoom
     avatar: Peer
     seen: list[str] = field(default_factory=list)
+    reasons: list[int | None] = field(default_factory=list)
+
+    def left(self, reason: int | None) -> None:
+        self.seen.append("left")
+        self.reasons.append(reason)
 
     async def until(self, *expected: str) -> None:
         await until(lambda: self.seen == list(expected))
@@ -38,19 +44,21 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def watched(*, pings: bool = True) -> AsyncIterator[Watched]:
+async def watched(*, pings: bool = True, here: bool = True) -> AsyncIterator[Watched]:
     room = AgentRoom()
     room.connect()
     methods = {RPC_PING: lambda call: "ok"} if pings else {}
-    it = Watched(room, room.join(AVATAR, methods=methods))
+    avatar = room.join(AVATAR, methods=methods) if here else Peer(AVATAR)
+    it = Watched(room, avatar)
     presence = AvatarPresence(
         room.as_room(),
         avatar_identity=AVATAR,
-        on_left=lambda: it.seen.append("left"),
+        on_left=it.left,
         on_returned=lambda: it.seen.append("returned"),
         ping_interval=0.02,
         ping_timeout=0.03,
-        reconnect_grace=0.05,
+        reconnect_grace=0.25,
+        comes_within=0.2,
     )
     presence.start()
     try:
@@ -105,6 +113,19 @@ async def test_a_dead_avatar_that_livekit_removes_at_last_is_not_lost_twice() ->
         await it.until("left", "returned")
 
 
+async def test_the_silence_of_a_predecessor_is_not_held_against_a_new_avatar() -> None:
+    async with watched() as it:
+        it.avatar.dead = True
+        await it.until("left")
+        asked = len(it.avatar.calls)
+        await until(lambda: len(it.avatar.calls) >= asked + MISSES)
+        it.room.leave(AVATAR, reason=0)
+        it.room.join(AVATAR, methods={RPC_PING: lambda call: "ok"})
+        await it.until("left", "returned")
+        await asyncio.sleep(0.2)
+        assert it.seen == ["left", "returned"]
+
+
 async def test_one_missed_answer_is_no_loss() -> None:
     async with watched() as it:
         it.avatar.dead = True
@@ -119,7 +140,7 @@ async def test_a_reconnect_is_neither_a_leave_nor_a_return() -> None:
         it.room.leave(AVATAR, reason=0)
         await asyncio.sleep(0.01)
         it.room.join(AVATAR)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.4)
         assert it.seen == []
 
 
@@ -129,7 +150,32 @@ async def test_who_vanishes_without_a_reason_and_stays_away_is_lost() -> None:
         it.room.leave(AVATAR, reason=0)
         assert it.seen == []
         await it.until("left")
-        assert time.monotonic() - began >= 0.04
+        assert time.monotonic() - began >= 0.2
+
+
+async def test_livekit_s_reason_is_passed_on() -> None:
+    async with watched() as it:
+        it.room.leave(AVATAR, reason=rtc.DisconnectReason.PARTICIPANT_REMOVED)
+        await it.until("left")
+        assert it.reasons == [rtc.DisconnectReason.PARTICIPANT_REMOVED]
+
+
+async def test_an_avatar_that_never_comes_is_lost_and_found_when_it_comes_late() -> None:
+    async with watched(here=False) as it:
+        await it.until("left")
+        await asyncio.sleep(0.3)
+        assert it.seen == ["left"]
+        it.room.join(AVATAR, methods={RPC_PING: lambda call: "ok"})
+        await it.until("left", "returned")
+
+
+async def test_an_avatar_is_not_waited_for_before_the_agent_itself_is_in_the_room() -> None:
+    async with watched(here=False) as it:
+        it.room.disconnect()
+        await asyncio.sleep(0.4)
+        assert it.seen == []
+        it.room.connect()
+        await it.until("left")
 
 
 async def test_nobody_is_lost_while_the_agent_itself_is_cut_off() -> None:

@@ -169,3 +169,11 @@ def test_listed_speakers_need_the_policy_and_the_policy_needs_them() -> None:
 def test_every_error_of_the_settings_is_an_avaluma_exception() -> None:
     with pytest.raises(AvalumaException):
         AvatarSession(avatar_server_url="no url")
+
+
+def test_what_follows_a_lost_avatar_is_one_of_three_words() -> None:
+    url = "http://localhost:8080"
+    assert resolve(avatar_server_url=url).on_avatar_lost == "agent_audio"
+    assert resolve(avatar_server_url=url, on_avatar_lost="restart").on_avatar_lost == "restart"
+    with pytest.raises(AvatarSettingsError, match="agent_audio, restart, text_only"):
+        resolve(avatar_server_url=url, on_avatar_lost="panic")  # type: ignore[arg-type]

@@ -47,6 +47,7 @@ def test_the_constructor_takes_keywords_only() -> None:
         "avatar_participant_name",
         "speech_from",
         "speakers",
+        "on_avatar_lost",
         "http_session",
         "conn_options",
     ]

@@ -16,6 +16,8 @@ MISSES = 2
 ``PING_INTERVAL + MISSES * PING_TIMEOUT`` seconds."""
 RECONNECT_GRACE = 2.0
 """Whoever vanishes without a reason may be reconnecting, or we are."""
+COMES_WITHIN = 20.0
+"""Between our own entry into the room and the avatar's picture."""
 
 # The call did not reach the avatar, or nothing came back. All other errors are answers.
 NO_ANSWER = frozenset(
@@ -30,7 +32,8 @@ NO_ANSWER = frozenset(
 
 
 class AvatarPresence:
-    """Notices that the avatar leaves the room unasked or falls silent, and that it is back.
+    """Notices that the avatar leaves the room unasked, falls silent or never comes, and that
+    it is back.
 
     An avatar that knows no ``avaluma.ping`` says so, and thereby that it lives.
     """
@@ -40,12 +43,14 @@ class AvatarPresence:
         room: rtc.Room,
         *,
         avatar_identity: str,
-        on_left: Callable[[], None],
+        on_left: Callable[[int | None], None],
         on_returned: Callable[[], None],
         ping_interval: float = PING_INTERVAL,
         ping_timeout: float = PING_TIMEOUT,
         reconnect_grace: float = RECONNECT_GRACE,
+        comes_within: float = COMES_WITHIN,
     ) -> None:
+        """Watch; ``on_left`` is given LiveKit's reason, if there is one."""
         self._room = room
         self._avatar_identity = avatar_identity
         self._on_left = on_left
@@ -53,7 +58,10 @@ class AvatarPresence:
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self._reconnect_grace = reconnect_grace
+        self._comes_within = comes_within
+        self._missing_since: float | None = None
         self._away = False
+        self._arrivals = 0
         self._vanished: asyncio.TimerHandle | None = None
         self._pings: asyncio.Task[None] | None = None
 
@@ -77,7 +85,7 @@ class AvatarPresence:
             return  # everybody leaves when we do
         self._stop_waiting()
         if participant.disconnect_reason:
-            self._lost("left")
+            self._lost("left", participant.disconnect_reason)
         else:
             loop = asyncio.get_running_loop()
             self._vanished = loop.call_later(self._reconnect_grace, self._stayed_away)
@@ -89,6 +97,7 @@ class AvatarPresence:
 
     def _on_participant_connected(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._avatar_identity:
+            self._arrivals += 1
             self._stop_waiting()
             self._found()
 
@@ -97,15 +106,15 @@ class AvatarPresence:
             self._vanished.cancel()
             self._vanished = None
 
-    def _lost(self, how: str) -> None:
+    def _lost(self, how: str, reason: int | None = None) -> None:
         if self._away:
             return
         self._away = True
         logger.warning(
-            "the avatar left the room, the agent's voice goes where it went before",
-            extra={"how": how, "lk.pii.identity": self._avatar_identity},
+            "the avatar left the room",
+            extra={"how": how, "reason": reason, "lk.pii.identity": self._avatar_identity},
         )
-        self._on_left()
+        self._on_left(reason)
 
     def _found(self) -> None:
         if not self._away:
@@ -120,17 +129,32 @@ class AvatarPresence:
         missed = 0
         while True:
             await asyncio.sleep(self._ping_interval if not missed else 0)
+            arrivals = self._arrivals
             if not self._can_be_asked():
                 missed = 0
+                if self._overdue():
+                    self._lost("did not come")
             elif await self._answers():
                 missed = 0
+                self._missing_since = None
                 if self._can_be_asked():
                     self._found()
+            elif arrivals != self._arrivals:
+                missed = 0  # it was the predecessor that did not answer
             elif self._can_be_asked():
                 missed += 1
             if missed == MISSES:
                 missed = 0
                 self._lost("does not answer")
+
+    def _overdue(self) -> bool:
+        """Whether we have been in the room for long and there is no picture of the avatar."""
+        now = asyncio.get_running_loop().time()
+        if self._room.connection_state != rtc.ConnectionState.CONN_CONNECTED:
+            self._missing_since = None
+        elif self._missing_since is None:
+            self._missing_since = now
+        return self._missing_since is not None and now - self._missing_since > self._comes_within
 
     def _can_be_asked(self) -> bool:
         if self._room.connection_state != rtc.ConnectionState.CONN_CONNECTED:

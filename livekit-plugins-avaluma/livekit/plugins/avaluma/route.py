@@ -6,43 +6,96 @@ from livekit.agents.voice.io import AgentOutput, AudioOutput, _AudioSinkProxy
 
 from .log import logger
 from .output import AvatarAudioOutput
+from .voice import AgentVoice
 
 
 class AudioRoute:
-    """Where the session's voice ends: at the avatar, or where it ended before."""
+    """Where the session's voice ends: at the avatar, at the agent's own track, or where it
+    ended before."""
 
-    def __init__(self, output: AgentOutput, *, to_avatar: Callable[[], AvatarAudioOutput]) -> None:
+    def __init__(
+        self,
+        output: AgentOutput,
+        *,
+        to_avatar: Callable[[], AvatarAudioOutput],
+        to_room: Callable[[], AgentVoice] | None = None,
+    ) -> None:
+        """Take charge of an output; without ``to_room`` the agent has no track of its own."""
         self._output = output
         self._to_avatar = to_avatar
+        self._to_room = to_room
         self._sink: AvatarAudioOutput | None = None
+        self._own: AgentVoice | None = None
+        self._retired: list[AgentVoice] = []
         self._previous: AudioOutput | None = None
         self._parked: AudioOutput | None = None
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether the agent speaks through a track of its own."""
+        return self._own is not None
+
     def divert(self) -> None:
         """Send the voice to the avatar, keeping the wrappers of a running session."""
-        sink = self._to_avatar()
+        sink, own = self._to_avatar(), self._own
         if self._output.audio is None and self._parked is not None:
             chain, self._parked = self._parked, None
             self._output.audio = _with_tail(chain, sink)
         else:
-            self._previous = _tail(self._output.audio)
+            tail = _tail(self._output.audio)
+            if own is None or tail is not own:
+                self._previous = tail
             self._output.replace_audio_tail(sink)
         self._sink = sink
+        if own is not None:
+            self._own = None
+            own.retire()
+            self._retired.append(own)
+
+    def fall_back(self) -> None:
+        """The avatar is lost: send the voice where it went before, else to a track of its own.
+
+        Does nothing if the voice does not go to the avatar any more.
+        """
+        if self._previous is None and self._to_room is not None and self._leads_to(self._sink):
+            self._own = self._to_room()
+            self._let_go(self._own)
+        else:
+            self._let_go(self._previous)
 
     def restore(self) -> None:
         """Send the voice where it went before, or nowhere: then the agent is text only.
 
-        Does nothing if the voice does not go to the avatar any more.
+        Does nothing if somebody else has sent it elsewhere.
         """
+        self._let_go(self._previous)
+        own, self._own = self._own, None
+        if own is not None:
+            if self._leads_to(own):
+                self._output.audio = None
+            own.release()
+            self._retired.append(own)
+
+    async def aclose(self) -> None:
+        """Restore, and wait until tracks of the agent's own have left the room."""
+        self.restore()
+        for own in self._retired:
+            await own.aclose()
+        self._retired.clear()
+
+    def _leads_to(self, sink: AudioOutput | None) -> bool:
+        return sink is not None and _tail(self._output.audio) is sink
+
+    def _let_go(self, successor: AudioOutput | None) -> None:
         sink, self._sink = self._sink, None
         if sink is None:
             return
-        if _tail(self._output.audio) is not sink:
+        if not self._leads_to(sink):
             sink.release()
-        elif self._previous is not None:
+        elif successor is not None:
             sink.mute()
             # A wrapper finishes what the old tail owes, and plays the rest on the new one.
-            self._output.replace_audio_tail(self._previous)
+            self._output.replace_audio_tail(successor)
             sink.release()
         else:
             sink.release()

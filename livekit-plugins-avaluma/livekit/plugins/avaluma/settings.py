@@ -19,6 +19,10 @@ SpeechFrom = Literal["on_behalf", "agents", "listed", "until_agent", "any"]
 """Whom the avatar hears: the agent only; it and other agents; it and the listed identities;
 anybody until the agent speaks for the first time; anybody."""
 
+OnAvatarLost = Literal["agent_audio", "restart", "text_only"]
+"""What follows when the avatar is gone unasked: the agent's own voice in the room; the same until
+a new avatar is there; no more than what was before the avatar."""
+
 # The first of each is canonical; the others were read by earlier plugins and by the examples.
 KEY_NAMES = ("AVALUMA_API_KEY", "AVALUMA_LICENSE_KEY", "LICENSE_KEY")
 AVATAR_NAMES = ("AVALUMA_AVATAR_ID", "AVATAR_ID")
@@ -54,6 +58,7 @@ class Settings:
     speech_from: SpeechFrom | None
     """None means that nothing was asked for: ``agents`` on servers that know policies."""
     speakers: tuple[str, ...]
+    on_avatar_lost: OnAvatarLost = "agent_audio"
 
 
 def resolve(
@@ -66,13 +71,15 @@ def resolve(
     avatar_name: str | None = None,
     speech_from: SpeechFrom | None = None,
     speakers: Sequence[str] | None = None,
+    on_avatar_lost: OnAvatarLost | None = None,
 ) -> Settings:
     """Complete the arguments from the environment.
 
     Raises:
         AvatarSettingsError: Both doors are named, the URL is no HTTP URL, the managed service
             is addressed without a key or without an avatar, the identity is empty or longer
-            than 256 characters, or policy and speakers do not fit together.
+            than 256 characters, policy and speakers do not fit together, or ``on_avatar_lost``
+            is none of its words.
     """
     if agent_name is not None:
         if avatar_server_url is not None:
@@ -105,6 +112,10 @@ def resolve(
         raise AvatarSettingsError(
             f"the avatar's identity must have 1 to {MAX_IDENTITY_LENGTH} characters"
         )
+    if on_avatar_lost is not None and on_avatar_lost not in get_args(OnAvatarLost):
+        raise AvatarSettingsError(
+            f"on_avatar_lost must be one of {', '.join(get_args(OnAvatarLost))}"
+        )
     return Settings(
         avatar_id=avatar,
         avatar_identity=identity,
@@ -114,6 +125,7 @@ def resolve(
         license_key=key or None,
         speech_from=speech_from,
         speakers=_listed_speakers(speech_from, speakers),
+        on_avatar_lost=on_avatar_lost or "agent_audio",
     )
 
 
