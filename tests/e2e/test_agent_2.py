@@ -19,12 +19,10 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from avatar_worker.demo.livekit_server import LiveKitServer
-from avatar_worker.engine import Engine, Pipeline
-from avatar_worker.features import Audio2Face
+from avatar_worker.engine import Engine
 from avatar_worker.room.door import SpeechFrom
 from avatar_worker.room.room_session import RoomSession
 from fakes.browser import LOUDNESS, VIDEO_HASH, complaints
-from fakes.plain_renderer import PlainRenderer
 from fakes.scene import AVATAR, avatar_in, join_request, speech
 from fakes.tokens import avatar_token, fresh_room, viewer_token
 from fakes.viewer import Viewer, watch
@@ -35,14 +33,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
 
 ROOT = Path(__file__).parents[2]
 SPEAK = ROOT / "examples" / "agent-2" / "speak.py"
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = Engine(Pipeline(PlainRenderer(), Audio2Face()))
-    yield engine
-    engine.close()
-    assert engine.failed is None
 
 
 @dataclass

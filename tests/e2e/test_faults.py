@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,22 +16,19 @@ import pytest
 
 from avatar_worker.demo.child import start_child
 from avatar_worker.demo.livekit_server import LiveKitServer
-from avatar_worker.engine import Engine, Pipeline
+from avatar_worker.engine import Engine
 from avatar_worker.errors import DeviceError
-from avatar_worker.features import Audio2Face
 from avatar_worker.frames import FaceControls, VideoFrame
 from avatar_worker.render import RenderSlot
 from avatar_worker.session import SessionState
 from fakes.own_server import own_server
 from fakes.plain_renderer import PlainRenderer
-from fakes.scene import AVATAR, avatar_in, join_request, lip_lag, speech, talker
+from fakes.scene import AVATAR, avatar_in, join_request, lip_lag, talker
 from fakes.tokens import agent_token, avatar_token, fresh_room, viewer_token
 from fakes.viewer import watch
 from fakes.worker import run_worker
 from fakes.worker_process import worker_process
 from livekit import rtc
-from livekit.agents import AgentSession, utils
-from livekit.plugins.avaluma import AvatarSession
 
 pytestmark = pytest.mark.e2e
 
@@ -39,14 +36,6 @@ SIGNAL = rtc.SimulateScenarioKind.SIMULATE_SIGNAL_RECONNECT
 FULL = rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT
 LAG_STEP = 0.1
 """Change of the lips' lag that the comparison of two tracks at a viewer cannot tell from none, s."""
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = Engine(Pipeline(PlainRenderer(), Audio2Face()))
-    yield engine
-    engine.close()
-    assert engine.failed is None
 
 
 async def until_reconnected(room: rtc.Room, kind: rtc.SimulateScenarioKind.ValueType) -> None:
@@ -172,42 +161,6 @@ async def test_on_sigterm_the_voices_end_and_every_agent_is_told(
             assert interrupted
             assert 0 < position < 15
             assert last == (0.0, True)
-
-
-async def test_the_plugin_notices_a_killed_worker_within_ten_seconds(
-    livekit_server: LiveKitServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    name, room = fresh_room(), rtc.Room()
-    async with worker_process(livekit_server, tmp_path) as worker, utils.http_context.open():
-        await room.connect(livekit_server.url, agent_token(livekit_server, name))
-        session: AgentSession[None] = AgentSession()
-        plugin = AvatarSession(avatar_server_url=worker.url, avatar_id="demo")
-        await plugin.start(
-            session,
-            room,
-            livekit_url=livekit_server.url,
-            livekit_api_key=livekit_server.api_key,
-            livekit_api_secret=livekit_server.api_secret,
-        )
-        left = asyncio.Event()
-        plugin.on("avatar_left", left.set)
-        await plugin.wait_for_join(timeout=10)
-        sink = session.output.audio
-        assert sink is not None
-        await sink.capture_frame(rtc.AudioFrame(speech(20.0), 16_000, 1, 20 * 16_000))
-        sink.flush()
-        await asyncio.sleep(1.0)
-        assert not left.is_set()
-
-        os.kill(worker.child.pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
-            await left.wait()
-        assert AVATAR in room.remote_participants, "LiveKit itself has not noticed yet"
-        assert (await asyncio.wait_for(sink.wait_for_playout(), 15.0)).interrupted
-        assert session.output.audio is None
-        assert sum("the avatar left" in record.getMessage() for record in caplog.records) == 1
-        await plugin.aclose()
-        await room.disconnect()
 
 
 class FailingRenderer(PlainRenderer):

@@ -4,102 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from avatar_worker.demo.livekit_server import LiveKitServer
-from avatar_worker.engine import Engine, Pipeline
-from avatar_worker.features import Audio2Face
-from fakes.agent_job import Start, Talk, agent_job, in_job, our_plugin, public_wire
-from fakes.plain_renderer import PlainRenderer
+from avatar_worker.engine import Engine
+from fakes.agent_job import agent_job, our_plugin, public_wire
+from fakes.chat import LINES, LONG, Chat, chat
 from fakes.public_plugin import PublicPlugin
 from fakes.scene import AVATAR, avatar_in, join_request, speech, talker
 from fakes.tokens import avatar_token, fresh_room, viewer_token
-from fakes.viewer import Viewer, watch
-from fakes.worker import RunningWorker, run_worker
-from livekit.agents import AgentSession
-from livekit.agents.voice.io import PlaybackFinishedEvent
-from livekit.agents.voice.speech_handle import SpeechHandle
+from fakes.viewer import watch
+from fakes.worker import run_worker
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
-
-LINES = ("One is a good start.", "Two is a little more.", "Three is enough for today.")
-LONG = "Here is a story that goes on and on, with many words in every sentence. " * 20
-
-
-@dataclass
-class Chat:
-    """An agent with an avatar, and a viewer who listens."""
-
-    talk: Talk
-    session: AgentSession[None]
-    viewer: Viewer
-    worker: RunningWorker
-    finished: list[PlaybackFinishedEvent] = field(default_factory=list)
-
-    async def say(self, text: str, **options: Any) -> SpeechHandle:
-        async def say() -> SpeechHandle:
-            return self.session.say(text, **options)
-
-        handle: SpeechHandle = await in_job(self.session, say)
-        return handle
-
-    async def played(self, handle: SpeechHandle, timeout: float = 20) -> None:
-        async def wait() -> None:
-            await handle.wait_for_playout()
-
-        async with asyncio.timeout(timeout):
-            await in_job(self.session, wait)
-
-    async def interrupt(self) -> None:
-        async def interrupt() -> None:
-            await self.session.interrupt()
-
-        async with asyncio.timeout(15.0):
-            await in_job(self.session, interrupt)
-
-    async def history(self) -> list[str]:
-        async def read() -> list[str]:
-            items = self.session.history.items
-            return [item.text_content or "" for item in items if item.type == "message"]
-
-        said: list[str] = await in_job(self.session, read)
-        return said
-
-    async def heard(self) -> float:
-        """Wait for a voice; when it was heard first."""
-        await self.viewer.wait_for(lambda v: v.loudness(0.1) > 0.01, 15)
-        return time.monotonic() - 0.1
-
-    async def silent(self, timeout: float) -> None:
-        await self.viewer.wait_for(lambda v: v.loudness(0.15) < 0.01, timeout)
-
-
-@asynccontextmanager
-async def chat(
-    server: LiveKitServer, folder: Path, start: Any = our_plugin, **options: Any
-) -> AsyncIterator[Chat]:
-    room = fresh_room()
-    async with AsyncExitStack() as stack:
-        worker = await stack.enter_async_context(run_worker(server, folder / "avatars"))
-        token = viewer_token(server, room)
-        viewer = await stack.enter_async_context(watch(server.url, token, identity=AVATAR))
-        brings: Start = start(worker, server)
-        talk = await stack.enter_async_context(agent_job(server, room, brings, **options))
-        it = Chat(talk, await talk.session(), viewer, worker)
-
-        async def listen() -> None:
-            assert it.session.output.audio is not None
-            it.session.output.audio.on("playback_finished", it.finished.append)
-
-        await in_job(it.session, listen)
-        await viewer.wait_for(lambda v: v.frames >= 5, 15.0)
-        yield it
 
 
 async def test_lines_in_a_row_keep_their_order_and_their_words(
@@ -152,75 +72,6 @@ async def test_a_long_answer_is_cut_where_it_was_heard_and_twice_is_once(
         assert len(it.finished) == 2
 
 
-async def resembles_speech(it: Chat) -> None:
-    """The user makes a noise that turns out to be nothing: LiveKit's own machinery decides."""
-
-    async def noise() -> None:
-        activity: Any = it.session._activity
-        activity._interruption_by_audio_activity_enabled = True
-        it.session._aec_warmup_remaining = 0.0
-        activity.on_start_of_speech(None, time.time())
-        activity._interrupt_by_audio_activity()
-
-    await in_job(it.session, noise)
-
-
-async def noise_is_over(it: Chat) -> None:
-    async def over() -> None:
-        activity: Any = it.session._activity
-        activity.on_end_of_speech(None)
-
-    await in_job(it.session, over)
-
-
-async def test_a_false_interruption_pauses_the_avatar_and_loses_no_word(
-    livekit_server: LiveKitServer, tmp_path: Path
-) -> None:
-    options = {"resume_false_interruption": True, "false_interruption_timeout": 0.5}
-    text = " ".join(LINES)
-    async with chat(livekit_server, tmp_path, interruption=options) as it:
-        whole = await it.say(text)
-        await it.played(whole)
-        length = it.finished[0].playback_position
-
-        handle = await it.say(text)
-        began = await it.heard()
-        await asyncio.sleep(1.0)
-        await resembles_speech(it)
-        asked = time.monotonic()
-        await it.silent(1.0)
-        assert time.monotonic() - asked < 3.0
-        await asyncio.sleep(1.0)
-        assert it.viewer.loudness(0.8) < 0.005, "a pause is silent"
-        assert it.viewer.mouth_motion(0.5) < 0.4
-        await noise_is_over(it)
-        await it.heard()
-        await it.played(handle)
-        assert not handle.interrupted
-        assert (await it.history()) == [text, text]
-        assert it.finished[1].playback_position == pytest.approx(length, abs=0.1)
-        assert time.monotonic() - began > length + 1.5
-
-
-async def test_a_pause_that_becomes_an_interruption_reports_what_was_heard(
-    livekit_server: LiveKitServer, tmp_path: Path
-) -> None:
-    async with chat(livekit_server, tmp_path) as it:
-        handle = await it.say(LONG)
-        began = await it.heard()
-        await asyncio.sleep(1.0)
-        await resembles_speech(it)
-        paused = time.monotonic()
-        await asyncio.sleep(1.0)
-        await it.interrupt()
-        await it.played(handle, 3)
-        assert handle.interrupted
-        assert it.finished[0].playback_position == pytest.approx(paused - began, abs=0.35)
-        await noise_is_over(it)
-        await it.played(await it.say(LINES[1]))
-        assert (await it.history())[-1] == LINES[1]
-
-
 async def test_an_agent_that_restarts_finds_an_avatar_and_one_that_ends_takes_it_along(
     livekit_server: LiveKitServer, tmp_path: Path
 ) -> None:
@@ -232,7 +83,7 @@ async def test_an_agent_that_restarts_finds_an_avatar_and_one_that_ends_takes_it
         for line in LINES[:2]:
             start = our_plugin(worker, livekit_server)
             async with agent_job(livekit_server, room, start) as talk:
-                it = Chat(talk, await talk.session(), viewer, worker)
+                it = Chat(talk, await talk.session(), viewer)
                 handle = await it.say(line)
                 await it.heard()
                 await it.played(handle)
@@ -253,7 +104,7 @@ async def test_a_new_job_takes_over_an_avatar_that_nobody_stopped_and_the_last_o
         for line in LINES[:2]:
             start = public_wire(worker, livekit_server, made)
             async with agent_job(livekit_server, room, start) as talk:
-                it = Chat(talk, await talk.session(), viewer, worker)
+                it = Chat(talk, await talk.session(), viewer)
                 handle = await it.say(line)
                 await it.heard()
                 await it.played(handle)
@@ -268,14 +119,6 @@ async def test_a_new_job_takes_over_an_avatar_that_nobody_stopped_and_the_last_o
         left = time.monotonic()
         await viewer.wait_for(lambda v: not v.sees(AVATAR), 15.0)
         assert time.monotonic() - left > 1.0
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = Engine(Pipeline(PlainRenderer(), Audio2Face()))
-    yield engine
-    engine.close()
-    assert engine.failed is None
 
 
 async def test_a_segment_survives_a_short_silence_and_ends_in_a_long_one(

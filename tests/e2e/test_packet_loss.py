@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from avatar_worker.engine import Engine, Pipeline
-from avatar_worker.features import Audio2Face
+from avatar_worker.engine import Engine
 from fakes.lossy_link import lossy_link
-from fakes.plain_renderer import PlainRenderer
 from fakes.scene import AVATAR, avatar_in, join_request, talker
 from fakes.tokens import fresh_room, viewer_token
 from fakes.viewer import watch
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = Engine(Pipeline(PlainRenderer(), Audio2Face()))
-    yield engine
-    engine.close()
-    assert engine.failed is None
 
 
 @pytest.mark.parametrize("loss", [pytest.param(0.02, marks=pytest.mark.soak), 0.1])

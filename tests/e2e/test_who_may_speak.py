@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 
 from avatar_worker.demo.livekit_server import LiveKitServer
-from avatar_worker.engine import Engine, Pipeline
-from avatar_worker.features import Audio2Face
+from avatar_worker.engine import Engine
 from avatar_worker.room.door import SpeechFrom
 from avatar_worker.room.room_session import RoomSession
-from fakes.plain_renderer import PlainRenderer
 from fakes.scene import AGENT, AVATAR, Talker, avatar_in, join_request, talker
 from fakes.tokens import agent_token, avatar_token, fresh_room, viewer_token
 from fakes.viewer import Viewer, watch
@@ -26,14 +24,6 @@ pytestmark = pytest.mark.e2e
 OTHER, GUEST, SECOND = "agent-2", "guest", "avatar-second"
 SENDERS = (AGENT, OTHER, GUEST, SECOND)
 SHORT = 0.3
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = Engine(Pipeline(PlainRenderer(), Audio2Face()))
-    yield engine
-    engine.close()
-    assert engine.failed is None
 
 
 @dataclass

@@ -57,14 +57,20 @@ class Talker:
         return [(f["playback_position"], f["interrupted"]) for f in self.finished]
 
     async def stream(
-        self, seconds: float, *, rate: int = 16_000, close: bool = True
+        self,
+        seconds: float,
+        *,
+        rate: int = 16_000,
+        close: bool = True,
+        attributes: dict[str, str] | None = None,
     ) -> rtc.ByteStreamWriter:
-        """Send a segment faster than it can be played."""
+        """Send a segment faster than it can be played; `attributes` instead of those it has."""
+        usual = {"sample_rate": str(rate), "num_channels": "1"}
         writer = await self.room.local_participant.stream_bytes(
             "AUDIO_1",
             topic="lk.audio_stream",
             destination_identities=[self.avatar],
-            attributes={"sample_rate": str(rate), "num_channels": "1"},
+            attributes=usual if attributes is None else attributes,
         )
         if seconds:
             await writer.write(speech(seconds, rate))
@@ -180,4 +186,5 @@ def lip_lag(viewer: Viewer, since: float, until: float) -> float:
 def _resample(points: list[tuple[float, float]], grid: NDArray[np.float64]) -> NDArray[np.float64]:
     at, value = np.array(points).T
     line = np.interp(grid, at, value)
-    return (line - line.mean()) / (line.std() + 1e-9)
+    level: NDArray[np.float64] = (line - line.mean()) / (line.std() + 1e-9)
+    return level
