@@ -11,15 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .curves import smoothstep
-from .moods import named_weights
+from .moods import NO_LEAN, NO_WEIGHTS, named_weights
 
 Floats = npt.NDArray[np.float64]
 
 MOST_AT_ONCE: Final = 4
 """Further gestures are dropped: a face has only so many parts."""
-
-_NONE: Final = np.zeros(54)
-_STILL: Final = np.zeros(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +97,11 @@ class Gestures:
 
     def at(self, now: float) -> tuple[Floats, Floats]:
         """Return what is added now: weights in `CONTROL_NAMES` order (54,), degrees (3,)."""
-        if not self._active:
-            return _NONE, _STILL
         for name in [n for n, (start, long, _) in self._active.items() if now >= start + long]:
             del self._active[name]
-        weights, head = np.zeros_like(_NONE), np.zeros_like(_STILL)
+        if not self._active:
+            return NO_WEIGHTS, NO_LEAN
+        weights, head = np.zeros_like(NO_WEIGHTS), np.zeros_like(NO_LEAN)
         for name, (start, long, side) in self._active.items():
             movement, done = GESTURES[name], max(0.0, (now - start) / long)
             hold = _there_and_back(done, movement.rise)

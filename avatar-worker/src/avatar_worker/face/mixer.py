@@ -23,7 +23,7 @@ from .gestures import Gestures
 from .head import Head
 from .intonation import Intonation
 from .manner import EASE_S, MANNERS, Manner, Temper
-from .moods import Moods
+from .moods import NO_WEIGHTS, Moods
 from .mouth import Mouth
 from .prosody import Prosody
 from .state import Activity
@@ -118,7 +118,8 @@ class FaceMixer:
         *sway, lean_yaw, lean_pitch, sway_hz, smile, press, brow = self._habits.at(after).tolist()
         mood, mood_lean = self._moods.at(after)
         gesture, turn = self._gestures.at(after)
-        added = mood + gesture
+        none = mood is NO_WEIGHTS and gesture is NO_WEIGHTS
+        added = None if none else mood + gesture
         extra = (mood_lean + turn).tolist()
         lively = self._intonation.arousal if activity is Activity.SPEAKING else 1.0
 
@@ -152,7 +153,8 @@ class FaceMixer:
         weights = self._mouth.step(
             before, after, features, smile=smile, press=press, mood=added, liveliness=lively
         )
-        weights += np.asarray(added * _OUTSIDE_THE_MOUTH, np.float32)
+        if added is not None:
+            weights += np.asarray(added * _OUTSIDE_THE_MOUTH, np.float32)
         if self._temper.gaze:
             draw_gaze(weights, looks_at, head)
         draw_lids(weights, lids)

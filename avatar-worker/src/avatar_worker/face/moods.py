@@ -6,6 +6,7 @@ tells how lively somebody is and hardly whether that is joy or anger.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -119,18 +120,28 @@ MOODS: Final[Mapping[str, Look]] = {
 }
 
 
+NO_WEIGHTS: Final = np.zeros(_CONTROLS)
+NO_LEAN: Final = np.zeros(3)
+"""What is added by nothing; callers may look for these very objects."""
+
+
 class Moods:
     """One face's mood. Fades from wherever it is, and starts neutral."""
 
     def __init__(self) -> None:
         self._mood = Eased((0.0,) * (_CONTROLS + 3), 1.0)
+        self._neutral_from = -math.inf
 
     def set(self, name: str, intensity: float, fade_s: float, now: float) -> None:
         """Set out for a mood of `MOODS`; `intensity` 0 to 1, `fade_s` seconds."""
-        self._mood.towards(tuple(intensity * _LOOKS[name]), now, seconds=fade_s)
+        target = intensity * _LOOKS[name]
+        self._mood.towards(tuple(target), now, seconds=fade_s)
+        self._neutral_from = math.inf if target.any() else now + fade_s
 
     def at(self, now: float) -> tuple[Floats, Floats]:
         """Return what is added now: weights in `CONTROL_NAMES` order (54,), degrees (3,)."""
+        if now > self._neutral_from:
+            return NO_WEIGHTS, NO_LEAN
         values = self._mood.at(now)
         return values[:_CONTROLS], values[_CONTROLS:]
 

@@ -36,8 +36,6 @@ _CORNERS: Final = _are("mouthSmile", "mouthFrown", "mouthDimple")
 _AT_REST: Final = _are("mouth", "jaw") * (1 - _are(*_PARTING))
 _IN_SPEECH: Final = _are("mouth", "jaw", *_PARTING) * (1 - _are("mouthPress", "mouthClose"))
 """Pressed lips would swallow every vowel."""
-_NO_MOOD: Final = np.zeros(len(CONTROL_NAMES))
-
 _CLOSE = CONTROL_INDEX["mouthClose"]
 _PRESS = [CONTROL_INDEX["mouthPressLeft"], CONTROL_INDEX["mouthPressRight"]]
 _SMILE = [CONTROL_INDEX["mouthSmileLeft"], CONTROL_INDEX["mouthSmileRight"]]
@@ -70,7 +68,7 @@ class Mouth:
         *,
         smile: float,
         press: float,
-        mood: npt.NDArray[np.float64] = _NO_MOOD,
+        mood: npt.NDArray[np.float64] | None = None,
         liveliness: float = 1.0,
     ) -> npt.NDArray[np.float32]:
         """Return the weights of the mouth, others 0. float32, (54,).
@@ -84,19 +82,21 @@ class Mouth:
             features: What the voice says; None while nobody speaks. Followed at once.
             smile: At rest.
             press: At rest.
-            mood: Added to the lips, in `CONTROL_NAMES` order. (54,).
+            mood: Added to the lips, in `CONTROL_NAMES` order. (54,). None adds nothing.
             liveliness: Factor on how far the lips part in speech.
         """
         rest = self._rest(before, now, smile, press)
         smiling = rest[_SMILE]
-        rest += np.asarray(mood * _AT_REST, np.float32)
+        if mood is not None:
+            rest += np.asarray(mood * _AT_REST, np.float32)
         if features is not None:
             self._speaking = True
             said = spell(features, open_scale=self._open_scale * liveliness)
             sealed = seal(float(said[_CLOSE]))
             said[_SMILE] = np.maximum(said[_SMILE], smiling * (1 - sealed))
-            left = _IN_SPEECH * (1 - sealed + (1 - _CORNERS_GIVE_WAY) * sealed * _CORNERS)
-            said += np.asarray(mood * left, np.float32)
+            if mood is not None:
+                left = _IN_SPEECH * (1 - sealed + (1 - _CORNERS_GIVE_WAY) * sealed * _CORNERS)
+                said += np.asarray(mood * left, np.float32)
             self._said = said
             return said.copy()
         if self._speaking:
