@@ -20,6 +20,7 @@ from fakes.plain_renderer import PlainRenderer
 from fakes.scene import AVATAR, Talker, avatar_in, join_request, talker
 from fakes.tokens import fresh_room, viewer_token
 from livekit import rtc
+from livekit.plugins import avaluma
 
 pytestmark = pytest.mark.e2e
 
@@ -140,3 +141,31 @@ async def test_who_may_not_speak_may_not_make_faces(
         assert "speech_from" in caught.value.message
         await ask(agent, "avaluma.gesture", {"gesture": "nod"})
         await face.saw(Mood("sad", 1.0, 0.4), Gesture("smile"), Gesture("nod"))
+
+
+async def test_the_plugin_reaches_the_worker_and_names_what_went_wrong(
+    livekit_server: LiveKitServer, engine: Engine, face: WatchedPipeline
+) -> None:
+    name = fresh_room()
+    plugin = avaluma.AvatarSession(
+        avatar_server_url="http://localhost:1", avatar_participant_identity=AVATAR
+    )
+    async with talker(livekit_server, name) as agent:
+        plugin._room = agent.room
+        async with avatar_in(engine, join_request(livekit_server, name)):
+            await agent.until_avatar()
+            await plugin.set_mood("happy", intensity=0.6, fade=0.4)
+            await plugin.gesture("nod")
+            await face.saw(Mood("happy", 0.6, 0.4), Gesture("nod"))
+            with pytest.raises(avaluma.UnknownExpressionError, match="no mood 'merry'") as unknown:
+                await plugin.set_mood("merry")
+            assert unknown.value.known == tuple(MOODS)
+            with pytest.raises(avaluma.AvatarExpressionError, match="from 0 to 1") as wrong:
+                await plugin.set_mood("happy", intensity=1.5)
+            assert wrong.value.code == "BAD_CUE"
+        async with asyncio.timeout(10.0):
+            while AVATAR in agent.room.remote_participants:
+                await asyncio.sleep(0.05)
+        with pytest.raises(avaluma.AvatarExpressionError) as absent:
+            await plugin.gesture("nod")
+        assert absent.value.code == "AVATAR_ABSENT"
