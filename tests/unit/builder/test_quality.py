@@ -105,6 +105,20 @@ def test_a_head_that_looks_up_or_down_is_refused(
     assert word in str(fault)
 
 
+@pytest.mark.parametrize(("roll", "word"), [(35, "tilted by"), (-90, "tilted by"), (180, "head")])
+def test_a_head_that_is_not_upright_is_refused(
+    near: Image, near_face: Face, roll: int, word: str
+) -> None:
+    fault = refusal(near, turned(near_face, roll=roll))
+    assert fault.code == "not_upright"
+    assert word in str(fault)
+
+
+def test_a_dark_photo_is_called_dark_and_not_blurred(near: Image) -> None:
+    dark = (near * 0.08).astype(np.uint8)
+    assert refusal(dark, find_faces(dark)[0]).code == "lighting"
+
+
 def test_a_blurred_photo_is_refused(near: Image) -> None:
     blurred = np.asarray(cv2.GaussianBlur(near, (0, 0), 3), np.uint8)
     assert refusal(blurred, find_faces(blurred)[0]).code == "blurred"

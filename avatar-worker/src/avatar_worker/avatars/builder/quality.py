@@ -15,6 +15,7 @@ from .glasses import WEARS, glasses_score
 from .landmarks import Face
 
 MAX_YAW_DEG: Final = 12.0
+MAX_ROLL_DEG: Final = 20.0
 MAX_PITCH_DEG: Final = 15.0
 """Wider than for yaw: forehead and chin differ from face to face by a few degrees."""
 
@@ -95,7 +96,7 @@ def check_photo(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
         face: The face in it.
 
     Raises:
-        AvatarRefusedError: `not_frontal`, `too_small`, `blurred`, `lighting`, `cut_off`,
+        AvatarRefusedError: `not_upright`, `not_frontal`, `too_small`, `blurred`, `lighting`, `cut_off`,
             `eyes_closed` or `mouth_open`, with a sentence that says what to change.
     """
     _refuse_pose(face)
@@ -112,16 +113,16 @@ def check_photo(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
         raise AvatarRefusedError(
             "cut_off", "The face is cut off by the photo's edge. Use a photo with the whole head."
         )
-    detail = sharpness(rgb, face)
-    if detail < MIN_SHARPNESS:
-        raise AvatarRefusedError(
-            "blurred", "The face is blurred. Use a photo that is in focus and not enlarged."
-        )
     luma = _face_luma(rgb, face)
     if not MIN_LUMA <= luma <= MAX_LUMA:
         fault = "dark" if luma < MIN_LUMA else "bright"
         raise AvatarRefusedError(
             "lighting", f"The face is too {fault} to see its features. Use even, frontal light."
+        )
+    detail = sharpness(rgb, face)
+    if detail < MIN_SHARPNESS:
+        raise AvatarRefusedError(
+            "blurred", "The face is blurred. Use a photo that is in focus and not enlarged."
         )
     return [*_refuse_expression(face), *_warn_about_size(face), *_warn_about_glasses(rgb, face)]
 
@@ -173,7 +174,10 @@ def lip_gap_u(face: Face) -> float:
 
 
 def _refuse_pose(face: Face) -> None:
-    yaw, pitch, _ = head_pose_deg(face)
+    yaw, pitch, roll = head_pose_deg(face)
+    if abs(roll) > MAX_ROLL_DEG:
+        how = "stands on its head" if abs(roll) > 135 else f"is tilted by {abs(roll):.0f} degrees"
+        raise AvatarRefusedError("not_upright", f"The face {how}. Turn the photo upright.")
     if abs(yaw) > MAX_YAW_DEG:
         raise AvatarRefusedError(
             "not_frontal",

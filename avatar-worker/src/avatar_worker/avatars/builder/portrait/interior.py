@@ -118,7 +118,7 @@ def _light(rgb: npt.NDArray[np.uint8], m: Measures) -> Array:
         columns = slice(max(0, int(x - reach)), min(width, int(x + reach) + 1))
         samples.append(np.median(rgb[rows, columns].reshape(-1, 3), axis=0))
     colour = np.mean(samples, axis=0)
-    gain = float(np.clip(colour @ [0.299, 0.587, 0.114] / 165, 0.55, 1.02))
+    gain = float(np.clip(colour @ [0.299, 0.587, 0.114] / 165, 0.40, 1.02))
     tint = np.clip(colour / colour.mean(), 0.8, 1.25) * 0.25 + 0.75
     return np.asarray(gain * tint)
 
@@ -145,7 +145,7 @@ def _tongue(sheet: _Sheet, light: Array) -> tuple[Array, Array]:
     dome = np.clip(1 - e, 0, 1) ** 0.6
     groove = np.exp(-((sheet.x / 1.4) ** 2)) * smoothstep(-10.0, 2.0, sheet.y - centre)
     shine = np.exp(-(((sheet.x - 4) / 5) ** 2) - (((sheet.y - centre + 7) / 2.2) ** 2))
-    shade = 0.56 + 0.40 * dome - 0.10 * groove
+    shade = 0.50 + 0.38 * dome - 0.10 * groove
     colour = shade[..., None] * np.array(TONGUE) * light + (10 * shine)[..., None]
     return np.asarray(colour), alpha
 
