@@ -79,9 +79,10 @@ class StateForwarder:
     def _tell_caller(self) -> None:
         """Tell whom the session listens to, if that is known and news."""
         try:
-            caller = self._agent_session.room_io.linked_participant
+            ears = getattr(self._agent_session, "room_io", None)
         except RuntimeError:  # a session without a room of its own
             return
+        caller: rtc.RemoteParticipant | None = getattr(ears, "linked_participant", None)
         if caller is not None and caller.identity != self._caller:
             self._caller = caller.identity
             self._tell(RPC_CALLER, caller.identity)
