@@ -27,14 +27,15 @@ def export(net: Net, path: Path) -> None:
     Raises:
         ConfigError: If the file would be too large to ship.
     """
-    net.eval()
     size = net.size
     voices = 2  # more than one, or the exporter takes the number for a constant
     mel = torch.zeros(voices, HISTORY + FRAMES_PER_STEP, BANDS)
     state = torch.zeros(size.layers, voices, size.hidden)
     axes = {"mel": {0: "B"}, "h": {1: "B"}, "ctrl": {0: "B"}, "vis": {0: "B"}, "voice": {0: "B"}, "h2": {1: "B"}}  # fmt: skip
+    # The exporter gives a module back in the mode it had: what wraps the net must be quiet too.
+    step = Step(net).eval()
     torch.onnx.export(
-        Step(net), (mel, state), str(path), input_names=list(_INPUTS), output_names=list(_OUTPUTS),
+        step, (mel, state), str(path), input_names=list(_INPUTS), output_names=list(_OUTPUTS),
         dynamic_axes=axes, opset_version=17, dynamo=False,
     )  # fmt: skip
     if path.stat().st_size > LARGEST:

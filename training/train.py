@@ -145,7 +145,8 @@ def train(
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         slow.step()
         for key, value in parts.items():
-            averages[key] = 0.98 * averages.get(key, float(value)) + 0.02 * float(value)
+            now = value.item()
+            averages[key] = 0.98 * averages.get(key, now) + 0.02 * now
         if (step + 1) % KEEP_EVERY == 0 or step + 1 == steps:
             seen = validate(net, held)
             line = {"step": step + 1, "passes": round((step + 1) / per_pass, 2), **{k: round(v, 4) for k, v in averages.items()}, **{f"held_{k}": round(v, 4) for k, v in seen.items()}, "minutes": round((time.monotonic() - started) / 60, 2)}  # fmt: skip

@@ -100,14 +100,14 @@ def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_training_learns_and_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     made, model = examples(tmp_path / "e"), net()
     before = validate(model, made)
-    train(model, made, made, tmp_path, steps=100, done=0, best=9e9)
+    train(model, made, made, tmp_path, steps=60, done=0, best=9e9)
     after = validate(model, made)
-    assert after["loss"] < 0.6 * before["loss"]
+    assert after["loss"] < 0.8 * before["loss"]
     assert after["viseme_accuracy"] > 0.9 > before["viseme_accuracy"]
     again, progress = load(str(tmp_path / "last.pt"))
-    assert progress["step"] == 100
-    train(again, made, made, tmp_path, steps=110, done=100, best=float(str(progress["best"])))
-    assert load(str(tmp_path / "last.pt"))[1]["step"] == 110
+    assert progress["step"] == 60
+    train(again, made, made, tmp_path, steps=64, done=60, best=float(str(progress["best"])))
+    assert load(str(tmp_path / "last.pt"))[1]["step"] == 64
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
 
 
@@ -123,4 +123,4 @@ def test_every_part_of_the_loss_counts(tmp_path: Path) -> None:
     made, model = examples(tmp_path, 4), net()
     parts = loss_of(model, *made.batch(torch.arange(4)))
     assert set(parts) == {"places", "moves", "closing", "visemes", "voice", "units"}
-    assert all(float(part) > 0 for part in parts.values())
+    assert all(part.item() > 0 for part in parts.values())
