@@ -21,7 +21,7 @@ from benchmarks.measuring.scene import Scene
 from benchmarks.measuring.stimulus import NOTCH, NOTCH_EVERY, ruler
 
 EVENTS: Final = 110
-SHORT_EVENTS: Final = 3
+SHORT_EVENTS: Final = 2
 SPEECH: Final = 4.0
 AFTER: Final = 0.8
 """Seconds after a clear in which old sound may still come."""

@@ -20,7 +20,7 @@ import aiohttp
 import numpy as np
 import psutil
 from benchmarks.envelope import envelope
-from benchmarks.join import AVATAR, post_start, start_worker, token
+from benchmarks.measuring.worker import AGENT, AVATAR, Worker, start_worker, token
 
 from avatar_worker.demo import voice
 from avatar_worker.demo.livekit_server import LiveKitServer, run_livekit_server
@@ -72,7 +72,7 @@ class Room:
         await self.viewer.disconnect()
 
 
-async def open_room(url: str, server: LiveKitServer, pcm: bytes) -> Room:
+async def open_room(worker: Worker, pcm: bytes) -> Room:
     """Bring an avatar, its agent and a viewer into a room of their own."""
     name = f"bench-{secrets.token_hex(4)}"
     room = Room(rtc.Room(), rtc.Room())
@@ -86,14 +86,15 @@ async def open_room(url: str, server: LiveKitServer, pcm: bytes) -> Room:
         return "ok"
 
     room.viewer.on("track_subscribed", subscribed)
+    server = worker.server
     await room.viewer.connect(server.url, token(server, name, "viewer"))
     async with aiohttp.ClientSession() as http:
-        status, body = await post_start(http, url, server, name)
+        status, body = await worker.start_avatar(http, name)
         if status != 200:
             raise RuntimeError(f"the worker answered {status}: {body}")
     await room.agent.connect(
         server.url,
-        token(server, name, "agent-bench"),
+        token(server, name, AGENT),
         rtc.RoomOptions(auto_subscribe=False),
     )
     room.agent.local_participant.register_rpc_method("lk.playback_finished", finished)
@@ -114,17 +115,17 @@ async def counters(url: str) -> dict[str, int]:
 async def load(server: LiveKitServer, sessions: int, seconds: float, pcm: bytes) -> dict[str, Any]:
     """Measure one number of sessions in a fresh worker."""
     async with AsyncExitStack() as stack:
-        url, pid = await stack.enter_async_context(start_worker(server, max_sessions=sessions))
-        process = psutil.Process(pid)
+        worker = await stack.enter_async_context(start_worker(server, max_sessions=sessions))
+        process = psutil.Process(worker.process.pid)
         idle_rss = process.memory_info().rss
         rooms = []
         for _ in range(sessions):
-            rooms.append(await open_room(url, server, pcm))
+            rooms.append(await open_room(worker, pcm))
             stack.push_async_callback(rooms[-1].aclose)
         await asyncio.sleep(3.0)
-        before, cpu, began = await counters(url), process.cpu_times(), time.monotonic()
+        before, cpu, began = await counters(worker.url), process.cpu_times(), time.monotonic()
         await asyncio.sleep(seconds)
-        after, used, ended = await counters(url), process.cpu_times(), time.monotonic()
+        after, used, ended = await counters(worker.url), process.cpu_times(), time.monotonic()
         took = ended - began
         busy = used.user + used.system - cpu.user - cpu.system
         shown = after["pictures_shown"] - before["pictures_shown"]

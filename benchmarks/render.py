@@ -105,7 +105,7 @@ def measure(avatar: Avatar, frames: int) -> dict[str, Any]:
     metrics["psnr_vs_reference_db"] = round(psnr_db(avatar, speaking(3)), 1)
     canvas = avatar.canvas
     config = {"backend": "cpu", "canvas": [canvas.width, canvas.height], "kind": "portrait"}
-    controls = {"the_picture_moves": not np.array_equal(*pictures)}
+    controls = {"the_picture_moves": not np.array_equal(pictures[0], pictures[1])}
     return envelope(
         "render", metrics, config={**config, "batch": 1}, controls=controls, n=REPEATS * frames
     )

@@ -12,27 +12,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
 import secrets
-import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
 import numpy as np
 import psutil
 from benchmarks.envelope import envelope
-from benchmarks.join import AVATAR, post_start, token
+from benchmarks.measuring.worker import AGENT, AVATAR, Worker, start_worker, token
 
-from avatar_worker.demo.livekit_server import LiveKitServer, free_port, run_livekit_server
+from avatar_worker.demo.livekit_server import LiveKitServer, run_livekit_server
 from livekit import rtc
 
 MINUTES: Final = 30.0
 SHORT_SECONDS: Final = 14.0
-READY_WITHIN: Final = 120.0
 TALKERS: Final = 2
 MIB: Final = 1 << 20
 
@@ -64,43 +59,6 @@ main()
 """
 
 
-@asynccontextmanager
-async def probed_worker(
-    server: LiveKitServer,
-) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
-    """Run `avatar-worker start` with a probe that answers each line on its stdin."""
-    port = free_port()
-    env = os.environ | {
-        "AVATAR_WORKER_PORT": str(port),
-        "AVATAR_WORKER_MAX_SESSIONS": str(TALKERS + 2),
-        "AVATAR_WORKER_RATE_LIMIT": "100000",
-        "AVATAR_WORKER_DRAIN_TIMEOUT": "0",
-        "AVATAR_WORKER_DISPATCH": "false",
-        "AVATAR_WORKER_LOG_LEVEL": "error",
-        "LIVEKIT_URL": server.url,
-        "LIVEKIT_API_KEY": server.api_key,
-        "LIVEKIT_API_SECRET": server.api_secret,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PROBE, env=env, stdin=-1, stdout=-1
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        async with asyncio.timeout(READY_WITHIN), aiohttp.ClientSession() as http:
-            while True:
-                try:
-                    async with http.get(f"{url}/ready") as answer:
-                        if answer.status == 200:
-                            break
-                except aiohttp.ClientConnectionError:
-                    pass
-                await asyncio.sleep(0.1)
-        yield url, process
-    finally:
-        process.terminate()
-        await process.wait()
-
-
 class Talker:
     """Speaks, is interrupted, speaks again."""
 
@@ -111,12 +69,12 @@ class Talker:
         self.enough = False
         self._chance = chance
         t = np.arange(16_000 * 8) / 16_000
-        wave = sum(np.sin(2 * np.pi * 130 * k * t) / k for k in range(1, 12))
+        wave = np.sum([np.sin(2 * np.pi * 130 * k * t) / k for k in range(1, 12)], axis=0)
         self._pcm = (6_000 * wave).astype(np.int16).tobytes()
 
     async def join(self, server: LiveKitServer, name: str) -> None:
         """Enter the room and wait for the avatar."""
-        await self.room.connect(server.url, token(server, name, "agent-bench"))
+        await self.room.connect(server.url, token(server, name, AGENT))
         me = self.room.local_participant
         me.register_rpc_method("lk.playback_started", lambda call: "ok")
         me.register_rpc_method("lk.playback_finished", self._count)
@@ -146,18 +104,16 @@ class Talker:
             await me.perform_rpc(destination_identity=AVATAR, method="lk.clear_buffer", payload="")
 
 
-async def come_and_go(url: str, server: LiveKitServer, joins: list[float]) -> None:
+async def come_and_go(worker: Worker, joins: list[float]) -> None:
     """Start a session, stop it, again and again."""
     async with aiohttp.ClientSession() as http:
         while True:
-            name = f"soak-{secrets.token_hex(4)}"
-            status, body = await post_start(http, url, server, name)
+            status, body = await worker.start_avatar(http, f"soak-{secrets.token_hex(4)}")
             if status != 200:
                 raise RuntimeError(f"the worker answered {status}: {body}")
             await asyncio.sleep(0.5)
-            session = {"session_id": body["session_id"]}
-            async with http.post(f"{url}/v1/livekit/stop-avatar", json=session):
-                joins.append(time.monotonic())
+            await worker.stop_avatar(http, body)
+            joins.append(time.monotonic())
             await asyncio.sleep(1.5)
 
 
@@ -190,21 +146,24 @@ async def measure(seconds: float, load: str) -> dict[str, Any]:
     chance = random.Random(1)
     joins: list[float] = []
     samples: list[dict[str, float]] = []
-    async with run_livekit_server() as server, probed_worker(server) as (url, process):
+    async with (
+        run_livekit_server() as server,
+        start_worker(server, max_sessions=TALKERS + 2, command=("-c", PROBE), pipes=True) as worker,
+    ):
         talkers = [Talker(chance) for _ in range(TALKERS)]
         async with aiohttp.ClientSession() as http:
             for number, talker in enumerate(talkers):
-                await post_start(http, url, server, f"soak-{number}")
+                await worker.start_avatar(http, f"soak-{number}")
                 await talker.join(server, f"soak-{number}")
         tasks = []
         if load != "joins":
             tasks += [asyncio.create_task(talker.talk(), name="talk") for talker in talkers]
         if load != "speech":
-            tasks.append(asyncio.create_task(come_and_go(url, server, joins), name="come and go"))
+            tasks.append(asyncio.create_task(come_and_go(worker, joins), name="come and go"))
         began = time.monotonic()
         while time.monotonic() - began < seconds:
             await asyncio.sleep(min(5.0, seconds / 8))
-            samples.append(await sample(process))
+            samples.append(await sample(worker.process))
             for task in tasks:
                 if task.done():
                     task.result()

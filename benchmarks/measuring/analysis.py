@@ -27,13 +27,15 @@ def sound_onsets(of: Recorded) -> Floats:
     """When each burst of sound began, by its -6 dB point."""
     loud = of.times[of.envelope >= HALF]
     first = np.diff(loud, prepend=-np.inf) > RUN
-    return loud[first]
+    onsets: Floats = loud[first]
+    return onsets
 
 
 def picture_onsets(of: Recorded) -> Floats:
     """When each run of loud pictures began."""
     before = np.concatenate([[False], of.loud[:-1]])
-    return of.picture_times[of.loud & ~before]
+    onsets: Floats = of.picture_times[of.loud & ~before]
+    return onsets
 
 
 def pair(pictures: Floats, sounds: Floats) -> tuple[Floats, Floats]:

@@ -10,13 +10,13 @@ from avatar_worker.clock import MonotonicClock
 from avatar_worker.engine import Engine
 from avatar_worker.features import Audio2Face
 from avatar_worker.render.choose import make_renderer
-from avatar_worker.room.door import JoinRequest, RunningSession, SpeechFrom
+from avatar_worker.room.door import JoinRequest, SpeechFrom
 from avatar_worker.room.join import joiner
-from avatar_worker.room.room_session import RoomOptions
+from avatar_worker.room.room_session import RoomOptions, RoomSession
 
 from .child import obey
 from .pipeline import MarkedPipeline
-from .probes import Probes
+from .probes import Probes, reconnect
 
 
 class OurAvatar:
@@ -26,13 +26,13 @@ class OurAvatar:
         self.probes = Probes()
         self._pipeline = MarkedPipeline(make_renderer("auto"), Audio2Face())
         self._engine = Engine(self._pipeline)
-        self._session: RunningSession | None = None
+        self._session: RoomSession | None = None
 
     async def join(self, where: dict[str, str]) -> str:
         """Join a room."""
         avatar = await asyncio.to_thread(AvatarLibrary(()).open, "demo")
         join = joiner(self._engine, MonotonicClock(), RoomOptions())
-        self._session = await join(
+        session = await join(
             JoinRequest(
                 session_id="sess_0123456789abcdef",
                 url=where["url"],
@@ -46,7 +46,14 @@ class OurAvatar:
                 max_duration=7200.0,
             )
         )
+        assert isinstance(session, RoomSession)
+        self._session = session
         return "ok"
+
+    async def reconnect(self, _: None) -> str:
+        """Lose the connection and join again."""
+        assert self._session is not None
+        return await reconnect(self._session._room)
 
     async def stall(self, seconds: float) -> str:
         """Make the renderer late once."""
@@ -67,7 +74,15 @@ class OurAvatar:
     async def run(self) -> None:
         """Obey until stdin ends."""
         self.probes.install()
-        await obey({"join": self.join, "stall": self.stall, "delay": self.delay, "save": self.save})
+        await obey(
+            {
+                "join": self.join,
+                "stall": self.stall,
+                "delay": self.delay,
+                "reconnect": self.reconnect,
+                "save": self.save,
+            }
+        )
         if self._session is not None:
             await self._session.aclose("measured")
         self._engine.close()

@@ -15,6 +15,8 @@ from livekit import rtc
 from .marks import read
 from .recording import Recording
 
+RECONNECTED_WITHIN = 20.0
+
 
 @dataclass
 class Probes:
@@ -75,7 +77,7 @@ class Probes:
             return data
 
         self._infos: list[Any] = []  # kept, so that no id is used twice
-        rtc.ByteStreamReader.__anext__ = anext_  # type: ignore[method-assign]
+        rtc.ByteStreamReader.__anext__ = anext_  # type: ignore[method-assign,assignment]
 
 
 async def listen(track: rtc.Track, seen: Recording) -> None:
@@ -83,3 +85,13 @@ async def listen(track: rtc.Track, seen: Recording) -> None:
     stream = rtc.AudioStream(track, sample_rate=48_000, num_channels=1, frame_size_ms=10)
     async for event in stream:
         seen.sound(time.monotonic(), np.frombuffer(event.frame.data, np.int16))
+
+
+async def reconnect(room: rtc.Room) -> str:
+    """Break a participant's connection for good and wait until the SDK has made a new one."""
+    mended = asyncio.Event()
+    room.once("reconnected", mended.set)
+    await room.simulate_scenario(rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT)
+    async with asyncio.timeout(RECONNECTED_WITHIN):
+        await mended.wait()
+    return "ok"

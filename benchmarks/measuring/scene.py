@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from .stimulus import RATE
 
 AGENT: Final = "agent-bench"
 AVATAR: Final = "avatar-bench"
+Kind = Literal["standard", "agent"]
 PATHS: Final = ("ours", "stock")
 READY_WITHIN: Final = 30.0
 TTS_PIECE: Final = 0.2
@@ -172,7 +173,7 @@ async def scene(server: LiveKitServer, path: str) -> AsyncIterator[Scene]:
                 await room.disconnect()
 
 
-def token(server: LiveKitServer, room: str, identity: str, *, kind: str = "standard") -> str:
+def token(server: LiveKitServer, room: str, identity: str, *, kind: Kind = "standard") -> str:
     """Mint a room token."""
     it = api.AccessToken(server.api_key, server.api_secret).with_identity(identity)
     return it.with_kind(kind).with_grants(api.VideoGrants(room_join=True, room=room)).to_jwt()

@@ -25,7 +25,7 @@ from livekit.agents.voice.avatar import (
 
 from .child import obey
 from .marks import Marks, is_loud, paint
-from .probes import Probes
+from .probes import Probes, reconnect
 from .stimulus import RATE
 
 WIDTH: Final = 512
@@ -62,22 +62,26 @@ class MarkGenerator(VideoGenerator):
             except TimeoutError:
                 yield self._picture(None)
                 continue
-            ended = isinstance(item, AudioSegmentEnd)
-            slices = self._slices.flush() if ended else self._slices.push(bytes(item.data))
+            if isinstance(item, AudioSegmentEnd):
+                slices = self._slices.flush()
+            else:
+                slices = self._slices.push(bytes(item.data))
             for slice_ in slices:
                 if self.stall:
                     stall, self.stall = self.stall, 0.0
                     await asyncio.sleep(stall)
                 yield self._picture(slice_)
                 yield slice_
-            if ended:
+            if isinstance(item, AudioSegmentEnd):
                 yield item
 
     def _picture(self, sound: rtc.AudioFrame | None) -> rtc.VideoFrame:
         data = np.full(WIDTH * HEIGHT * 3 // 2, 128, np.uint8)
         loud = False
         if sound is not None:
-            loud = is_loud(np.frombuffer(sound.data, np.int16).astype(np.float32) / 32768)
+            loud = is_loud(
+                np.frombuffer(sound.data, np.int16).astype(np.float32) / np.float32(32768)
+            )
         luma = data[: WIDTH * HEIGHT].reshape(HEIGHT, WIDTH)
         paint(luma, Marks(self._count, loud=loud, speaking=sound is not None))
         self._count = (self._count + 1) & 0xFFFF
@@ -122,6 +126,10 @@ class StockAvatar:
         self.probes.delay = seconds
         return "ok"
 
+    async def reconnect(self, _: None) -> str:
+        """Lose the connection and join again."""
+        return await reconnect(self._room)
+
     async def save(self, path: str) -> dict[str, Any]:
         """Write the notes."""
         self.probes.seen.write(Path(path))
@@ -130,7 +138,15 @@ class StockAvatar:
     async def run(self) -> None:
         """Obey until stdin ends."""
         self.probes.install()
-        await obey({"join": self.join, "stall": self.stall, "delay": self.delay, "save": self.save})
+        await obey(
+            {
+                "join": self.join,
+                "stall": self.stall,
+                "delay": self.delay,
+                "reconnect": self.reconnect,
+                "save": self.save,
+            }
+        )
         await self._room.disconnect()
 
 
