@@ -3,6 +3,7 @@
 import json
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def tone(seconds: float, rate: int = 16_000) -> np.ndarray:
     return 0.3 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * rate)) / rate)
 
 
-def real(folder: Path, phones: list) -> None:
+def real(folder: Path, phones: list[Any]) -> None:
     where = folder / "speech" / "real"
     where.mkdir(parents=True, exist_ok=True)
     write_wav(where / "one.wav", tone(2))
@@ -27,7 +28,7 @@ def real(folder: Path, phones: list) -> None:
     (where / "one.phones.json").write_text(json.dumps(phones))
 
 
-def made(folder: Path, name: str, phones: list, **more: object) -> None:
+def made(folder: Path, name: str, phones: list[Any], **more: object) -> None:
     where = folder / "speech" / "tts"
     where.mkdir(parents=True, exist_ok=True)
     write_wav(where / f"{name}.wav", tone(1))
@@ -35,10 +36,11 @@ def made(folder: Path, name: str, phones: list, **more: object) -> None:
     (where / f"{name}.phones.json").write_text(json.dumps(written))
 
 
-def film(folder: Path, name: str = "grid_a", **more: np.ndarray) -> None:
+def film(folder: Path, name: str = "grid_a", **more: np.ndarray | None) -> None:
     where = folder / "videos"
     where.mkdir(parents=True, exist_ok=True)
     write_wav(where / f"{name}.wav", tone(2))
     t = np.arange(60) / 30
     fields = {"t": t, "gap": np.where(np.arange(60) == 30, np.nan, t), **more}
-    np.savez(where / f"{name}.npz", **{k: v for k, v in fields.items() if v is not None})
+    kept: dict[str, Any] = {k: v for k, v in fields.items() if v is not None}
+    np.savez(where / f"{name}.npz", **kept)

@@ -128,7 +128,8 @@ async def open_door(*, shelf: FakeShelf | None = None, **flags: Any) -> AsyncIte
             on_listening=lambda host, port: where.set_result(f"http://{host}:{port}"),
         )
     )
-    await asyncio.wait({serving, where}, return_when="FIRST_COMPLETED")
+    first: set[asyncio.Future[Any]] = {serving, where}
+    await asyncio.wait(first, return_when="FIRST_COMPLETED")
     if serving.done():
         serving.result()
     async with aiohttp.ClientSession() as http:

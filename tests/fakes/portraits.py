@@ -23,8 +23,9 @@ NAMES = ("actor", "astronaut")
 def photo(name: str) -> npt.NDArray[np.uint8]:
     """The picture, RGB. The actor's lips are closed, the astronaut shows teeth."""
     if name == "astronaut":
-        return np.asarray(skimage.data.astronaut(), np.uint8)
+        return np.asarray(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
     bgr = cv2.imread(str(ACTOR), cv2.IMREAD_COLOR)
+    assert bgr is not None
     return np.ascontiguousarray(bgr[:, :, ::-1], np.uint8)
 
 
@@ -67,4 +68,5 @@ def moved(
     b, c, d = a + 1, a + columns + 1, a + columns
     upper = field[a] + fx * (field[b] - field[a]) + fy * (field[c] - field[b])
     lower = field[a] + fx * (field[c] - field[d]) + fy * (field[d] - field[a])
-    return at + np.where(fx >= fy, upper, lower)
+    there: npt.NDArray[np.float64] = at + np.where(fx >= fy, upper, lower)
+    return there
