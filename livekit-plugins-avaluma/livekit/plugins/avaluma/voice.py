@@ -16,6 +16,7 @@ QUEUE_MS = 100
 SLICE = SAMPLE_RATE // 50  # 20 ms
 SUBSCRIBED_WITHIN = 2.0
 """Who listens subscribes within milliseconds; an empty room is not waited for."""
+UNPUBLISHED_WITHIN = 2.0
 
 
 class AgentVoice(AudioOutput):
@@ -96,7 +97,8 @@ class AgentVoice(AudioOutput):
             await utils.aio.cancel_and_wait(self._publishing)
         if self._publication is not None and self._room.isconnected():
             try:
-                await self._room.local_participant.unpublish_track(self._publication.sid)
+                gone = self._room.local_participant.unpublish_track(self._publication.sid)
+                await asyncio.wait_for(gone, UNPUBLISHED_WITHIN)
             except Exception as error:
                 logger.debug(
                     "the agent's own track could not be taken back",
