@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.fakes.avatars import EYE_LEFT, EYE_RIGHT, HEIGHT, MOUTH, WIDTH, tiny_avatar
 
-from avatar_worker.avatars import Avatar, Canvas
+from avatar_worker.avatars import Avatar, Canvas, Layer
 from avatar_worker.clock import Ticks
 from avatar_worker.frames import CONTROL_INDEX, CONTROL_NAMES, FaceControls, HeadPose, VideoFrame
 from avatar_worker.render.choose import make_renderer
@@ -64,6 +65,16 @@ def with_lids(avatar: Avatar) -> Avatar:
     return replace(avatar, layers=layers)
 
 
+def with_painted_lid(avatar: Avatar) -> Avatar:
+    """Give the left lid a texture of its own."""
+    rig = avatar.rig
+    matrix = rig.arkit_to_shape.copy()
+    matrix[CONTROL_INDEX["eyeBlinkLeft"], rig.shapes.index("blinkL")] = 1.0
+    lid = Layer("lid_l", (34, 24), np.full((9, 12, 4), 180, np.uint8))
+    rig = replace(rig, arkit_to_shape=matrix)
+    return replace(avatar, rig=rig, layers={**avatar.layers, "lid_l": lid})
+
+
 def test_names_and_the_best_choice_here() -> None:
     assert make_renderer("auto").name == make_renderer("cpu").name == "cpu"
     assert make_renderer("reference").name == "reference"
@@ -87,13 +98,36 @@ def test_each_frame_owns_its_bytes(renderer: Renderer) -> None:
     assert np.array_equal(again.data, kept)
 
 
-def test_a_picture_does_not_depend_on_the_one_before() -> None:
-    renderer = CpuRenderer()
-    slot = renderer.open(with_lids(tiny_avatar()))
-    wild = controls(HeadPose(8.0, 6.0, 5.0, 0.3, 0.3), jawOpen=1.0, eyeBlinkLeft=1.0, breath=1.0)
-    (fresh,) = renderer.render([(slot, controls())])
-    _, after = renderer.render([(slot, wild), (slot, controls())])
-    assert np.array_equal(fresh.data, after.data)
+faces = st.lists(
+    st.builds(
+        controls,
+        st.one_of(
+            st.none(),
+            st.builds(
+                HeadPose, st.floats(-9, 9), st.floats(-7, 7), st.floats(-5, 5), st.floats(-0.1, 0.1)
+            ),
+        ),
+        jawOpen=st.sampled_from([0.0, 0.05, 0.6, 1.0]),
+        eyeBlinkLeft=st.sampled_from([0.0, 0.3, 1.0]),
+        eyeBlinkRight=st.floats(0, 1),
+        breath=st.floats(-1, 1),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(faces)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_picture_depends_on_its_controls_alone(wanted: list[FaceControls]) -> None:
+    """Drawn in one session after the other, in one after another, or alone: the same bytes."""
+    avatar = replace(with_painted_lid(with_lids(tiny_avatar())), content_id="sha256:1")
+    renderer, alone = CpuRenderer(), CpuRenderer()
+    one, two = renderer.open(avatar), renderer.open(avatar)
+    in_turn = renderer.render([((one, two)[i % 2], face) for i, face in enumerate(wanted)])
+    for face, frame in zip(wanted, in_turn, strict=True):
+        (fresh,) = alone.render([(alone.open(avatar), face)])
+        assert np.array_equal(fresh.data, frame.data)
 
 
 def test_jobs_of_several_sessions_are_answered_in_order(renderer: Renderer) -> None:
@@ -128,30 +162,30 @@ def test_another_renderers_slot_is_refused() -> None:
         reference.render([(cpu.open(tiny_avatar()), controls())])
 
 
-def test_sessions_share_what_belongs_to_the_avatar_and_nothing_else() -> None:
+def test_sessions_of_an_avatar_share_everything_and_own_nothing() -> None:
     renderer = CpuRenderer()
     avatar = replace(tiny_avatar(), content_id="sha256:1")
     one, two = renderer.open(avatar), renderer.open(replace(avatar, id="other"))
-    assert one.prepared is two.prepared
-    assert not np.shares_memory(one.canvas, two.canvas)
+    assert one.workspace is two.workspace
+    assert (one.avatar.id, two.avatar.id) == ("tiny", "other")
     other = renderer.open(replace(avatar, content_id="sha256:2"))
-    assert other.prepared is not one.prepared
+    assert other.workspace is not one.workspace
 
 
 def test_avatars_without_content_id_are_not_mistaken_for_each_other() -> None:
     renderer = CpuRenderer()
     one, two = renderer.open(tiny_avatar()), renderer.open(tiny_avatar(seed=3))
-    assert one.prepared is not two.prepared
+    assert one.workspace is not two.workspace
 
 
 def test_an_avatar_is_forgotten_with_its_last_slot() -> None:
     renderer = CpuRenderer()
     slot = renderer.open(replace(tiny_avatar(), content_id="sha256:1"))
-    assert len(renderer._prepared) == 1
+    assert len(renderer._open) == 1
     renderer.close(slot)
     del slot
     gc.collect()
-    assert len(renderer._prepared) == 0
+    assert len(renderer._open) == 0
 
 
 def test_the_plate_is_untouched_outside_the_person(renderer: Renderer) -> None:

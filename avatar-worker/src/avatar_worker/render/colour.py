@@ -5,12 +5,12 @@ Chroma is the mean of 2 x 2 pixels. Sources: ITU-R BT.601-7 §2.5, BT.709-6 §3.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from .compiling import Array, compiled
+from .compiling import Array, compiled, inlined
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -69,6 +69,13 @@ def rgb_to_i420(rgb: Pixels, rows: npt.NDArray[np.int32]) -> Pixels:
     chroma = [(sums @ table[i, :3] + 4 * table[i, 3]) >> (FRACTION_BITS + 2) for i in (1, 2)]
     planes = [np.clip(plane, 0, 255).astype(np.uint8).ravel() for plane in (y, *chroma)]
     return np.concatenate(planes)
+
+
+@inlined
+def luma_of(pixel: Any, table: Array) -> Any:
+    """Y of a packed colour."""
+    value = (pixel & 255) * table[0, 0] + ((pixel >> 8) & 255) * table[0, 1]
+    return (value + ((pixel >> 16) & 255) * table[0, 2] + table[0, 3]) >> 16
 
 
 @compiled

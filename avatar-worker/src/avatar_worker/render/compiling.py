@@ -1,7 +1,7 @@
 """How loops are compiled.
 
 The cache on disk notices a change of the file that a loop lies in, not of what it inlines: after a
-change of `sampling`, clear `__pycache__`.
+change of what is folded or inlined, clear `__pycache__`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,14 @@ def compiled(function: F) -> F:
     """
     jit = numba.njit(
         nogil=True, cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"}
+    )
+    return cast(F, jit(function))
+
+
+def folded(function: F) -> F:
+    """Compile a loop into each loop that calls it, as a whole: no counting of references."""
+    jit = numba.njit(
+        nogil=True, error_model="numpy", forceinline=True, fastmath={"contract", "arcp", "nsz"}
     )
     return cast(F, jit(function))
 

@@ -3,23 +3,67 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from avatar_worker.avatars import Avatar
 
-from .colour import coefficients
+from .colour import coefficients, pack_i420
+from .nodes import PAD
+from .planar import covers_of, pack_skin, taps_of
 from .planes import Opening, Pixels, openings_of, planes_of
 from .shape_weights import Driver
 from .vertices import Floats, Sheet, VertexField
+from .walk import Grid, grid_of
 
 Packed = npt.NDArray[np.uint32]
 Triangles = npt.NDArray[np.int32]
 
-_MARGIN: Final = 2
-"""A triangle's texture is judged with this many pixels around it."""
+
+@dataclass(frozen=True, slots=True)
+class Skin:
+    """The person's texture in the forms that are sampled, flat.
+
+    Attributes:
+        packed: RGBA in one word, for slits. uint32.
+        luma: From `planar.pack_skin`. uint32.
+        chroma: From `planar.pack_skin`. uint32.
+    """
+
+    packed: Packed
+    luma: Packed
+    chroma: Packed
+
+    def copy(self) -> Skin:
+        """Return a copy that may be painted over."""
+        return Skin(self.packed.copy(), self.luma.copy(), self.chroma.copy())
+
+    def repack(
+        self, colour: npt.NDArray[np.int32], size: tuple[int, int], box: tuple[int, int, int, int]
+    ) -> None:
+        """Bring luma and chroma up to date where `packed` has changed.
+
+        Args:
+            colour: From `colour.coefficients`.
+            size: Width and height of the texture.
+            box: Left, top, right, bottom of the change.
+        """
+        pack_skin(self.packed, colour, *size, box, self.luma, self.chroma)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyMesh:
+    """A sheet of skin, ready to be traced.
+
+    Attributes:
+        grid: How its vertices lie, if it is a regular grid.
+        tri: Its triangles among all vertices.
+    """
+
+    grid: Grid | None
+    tri: Triangles
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +72,34 @@ class ReadySlit:
 
     Attributes:
         opening: Its interior and shade.
-        upper: The upper skin's triangles that something may show through, among all vertices.
-        corners: The vertices that these use.
-        lower: All triangles of the lower skin, among all vertices.
-        inner: The same of what only follows the head.
+        upper: The upper skin.
+        lower: The lower skin.
+        inner: What only follows the head.
         parts: The interior's textures, packed, flat, one after the other.
         table: Base, width, height, fixed-point x and y of every part. int64, (parts, 5).
-        solid: Whether the person hides the plate wherever the slit's skin comes from.
     """
 
     opening: Opening
-    upper: Triangles
-    corners: npt.NDArray[np.intp]
-    lower: Triangles
-    inner: Triangles
+    upper: ReadyMesh
+    lower: ReadyMesh
+    inner: ReadyMesh
     parts: Packed
     table: npt.NDArray[np.int64]
-    solid: bool
 
 
 class Prepared:
     """What all sessions of an avatar share. Immutable.
 
-    Triangles of the body that lie wholly under a slit's own skin, or are clear, are left out. The
-    slits' upper skin is drawn with the body where nothing can show through it.
+    Attributes:
+        plate: The background, packed. uint32, (H, W).
+        background: The same in I420.
+        skin: The person.
+        alpha: From `planar.taps_of`.
+        covers: From `planar.covers_of`: of the person, by the upper, and by the lower skin.
+        mask_upper: Cover by the upper skin of a slit, flat. uint8.
+        mask_lower: Cover by the lower skin, flat. uint8.
+        body: The skin outside all slits.
+        slits: What may show through.
     """
 
     def __init__(self, avatar: Avatar) -> None:
@@ -62,71 +110,44 @@ class Prepared:
         self.width, self.height = avatar.canvas.width, avatar.canvas.height
         self.colour = coefficients(avatar.canvas.matrix, avatar.canvas.range)
         self.plate = packed(np.dstack([planes.plate, np.full_like(planes.plate[..., 0], 255)]))
-        self.skin = flat(packed(planes.skin))
+        size = self.width * self.height
+        self.background = np.empty(size * 3 // 2, np.uint8)
+        pack_i420(self.plate, self.colour, self.background)
+        entries = (self.height + 2 * PAD) * (self.width + 2 * PAD)
+        self.skin = Skin(
+            flat(packed(planes.skin)),
+            np.empty(entries, np.uint32),
+            np.empty(entries + self.width + 2 * PAD, np.uint32),
+        )
+        self.skin.repack(self.colour, (self.width, self.height), (0, 0, self.width, self.height))
+        self.alpha = taps_of(planes.skin[..., 3])
+        self.covers = (
+            covers_of(planes.skin[..., 3]),
+            covers_of(planes.mask_upper),
+            covers_of(planes.mask_lower),
+        )
         self.lids = tuple(planes.lids.values())
         self.mask_upper = flat(planes.mask_upper)
         self.mask_lower = flat(planes.mask_lower)
         self.uv: Floats = np.concatenate([s.mesh.xy for s in self.field.sheets]).astype(np.float32)
 
         sheets = {(s.mesh.name, s.layer): s for s in self.field.sheets}
-        openings = openings_of(avatar)
-        uppers = [sheets[o.slit.mesh, "upper"] for o in openings]
-        visible, sheer = _Sums(planes.skin[..., 3] > 0), _Sums(planes.skin[..., 3] < 255)
-        cut = _Sums(planes.mask_upper < 255)
-        body = next(s for s in self.field.sheets if s.layer == "skin")
-        whole = [_body_triangles(body, visible, uppers)]
+        self.body = _mesh(next(s for s in self.field.sheets if s.layer == "skin"))
         slits = []
-        for opening, upper in zip(openings, uppers, strict=True):
-            parted = cut.any_in(upper.mesh.xy, upper.mesh.tri)
-            whole.append(upper.mesh.tri[~parted] + upper.start)
-            lower, inner = (sheets[opening.slit.mesh, layer] for layer in ("lower", "inner"))
-            solid = not bool(sheer.any_in(upper.mesh.xy, upper.mesh.tri[parted]).any())
-            slits.append(_slit(opening, upper, parted, lower, inner, solid))
-        self.whole: Triangles = np.concatenate(whole).astype(np.int32)
+        for opening in openings_of(avatar):
+            upper, lower, inner = (
+                sheets[opening.slit.mesh, layer] for layer in ("upper", "lower", "inner")
+            )
+            slits.append(_slit(opening, (upper, lower, inner)))
         self.slits = tuple(slits)
 
 
-class _Sums:
-    """Answers quickly whether a flag is set anywhere around a triangle."""
-
-    def __init__(self, flags: npt.NDArray[np.bool_]) -> None:
-        height, width = flags.shape
-        self._sum = np.zeros((height + 1, width + 1), np.int64)
-        self._sum[1:, 1:] = np.cumsum(np.cumsum(flags, axis=0), axis=1)
-
-    def any_in(self, xy: Floats, tri: Triangles) -> npt.NDArray[np.bool_]:
-        """Whether the flag is set in each triangle's bounding box and its margin. (T,)."""
-        height, width = self._sum.shape
-        corners = xy[tri]
-        low = np.floor(corners.min(axis=1)).astype(int) - _MARGIN
-        high = np.ceil(corners.max(axis=1)).astype(int) + _MARGIN + 1
-        # What lies beyond the plane repeats its outermost pixels.
-        x0, x1 = np.clip(low[:, 0], 0, width - 2), np.clip(high[:, 0], 1, width - 1)
-        y0, y1 = np.clip(low[:, 1], 0, height - 2), np.clip(high[:, 1], 1, height - 1)
-        count = self._sum[y1, x1] - self._sum[y0, x1] - self._sum[y1, x0] + self._sum[y0, x0]
-        return np.asarray(count > 0)
+def _mesh(sheet: Sheet) -> ReadyMesh:
+    tri = (sheet.mesh.tri + sheet.start).astype(np.int32)
+    return ReadyMesh(grid_of(sheet), tri)
 
 
-def _body_triangles(body: Sheet, visible: _Sums, uppers: list[Sheet]) -> Triangles:
-    mesh = body.mesh
-    corners = mesh.xy[mesh.tri]
-    low, high = corners.min(axis=1), corners.max(axis=1)
-    hidden = np.zeros(len(mesh.tri), np.bool_)
-    for sheet in uppers:
-        first, last = sheet.mesh.xy.min(axis=0), sheet.mesh.xy.max(axis=0)
-        within = (low >= first + mesh.cell_px) & (high <= last - mesh.cell_px)
-        hidden |= within.all(axis=1)
-    return np.asarray(mesh.tri[visible.any_in(mesh.xy, mesh.tri) & ~hidden] + body.start)
-
-
-def _slit(
-    opening: Opening,
-    upper: Sheet,
-    parted: npt.NDArray[np.bool_],
-    lower: Sheet,
-    inner: Sheet,
-    solid: bool,
-) -> ReadySlit:
+def _slit(opening: Opening, sheets: tuple[Sheet, Sheet, Sheet]) -> ReadySlit:
     """Lay the interior's textures one after the other."""
     textures, table, base = [np.zeros(0, np.uint32)], [], 0
     for part in opening.parts:
@@ -135,16 +156,14 @@ def _slit(
         table.append((base, width, height, part.origin[0] << 16, part.origin[1] << 16))
         textures.append(texture)
         base += len(texture)
-    tri = (upper.mesh.tri[parted] + upper.start).astype(np.int32)
+    upper, lower, inner = (_mesh(sheet) for sheet in sheets)
     return ReadySlit(
         opening=opening,
-        upper=tri,
-        corners=np.unique(tri),
-        lower=(lower.mesh.tri + lower.start).astype(np.int32),
-        inner=(inner.mesh.tri + inner.start).astype(np.int32),
+        upper=upper,
+        lower=lower,
+        inner=inner,
         parts=np.concatenate(textures),
         table=np.array(table, np.int64).reshape(-1, 5),
-        solid=solid,
     )
 
 

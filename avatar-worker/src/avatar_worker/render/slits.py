@@ -1,171 +1,281 @@
-"""Slits to pixels: an interior under two skins that slide apart."""
+"""What shows through a slit: an interior under two skins that slide apart, drawn pixel by pixel.
+
+Only cells where skins part are looked at, and only blocks of 2 x 2 pixels that something shows
+through are touched, so that each chroma sample is the mean of four colours.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from .compiling import Array, compiled
-from .raster import UNSEEN
+from .cells import SHEET
+from .colour import luma_of
+from .compiling import Array, compiled, folded
+from .nodes import STEP, UNSEEN
 from .sampling import mix, sample, sample_mask
+from .walk import find, fixed
 
 
 @compiled
-def draw_upper(
-    canvas: Array,
-    plate: Array,
-    x0: int,
-    y0: int,
-    upper: Array,
-    skin: Array,
-    mask: Array,
-    cover: Array,
-) -> tuple[int, int, int, int]:
-    """Draw the upper skin where nothing shows through it, and say where something does.
+def find_inner(
+    box: tuple[int, int, int, int],
+    tag: int,
+    exact: Array,
+    grid: Array,
+    xy: Array,
+    w: int,
+    h: int,
+    inner: Array,
+) -> None:
+    """Fill in the nodes of what only follows the head, around the cells where skins part.
 
     Args:
-        canvas: Packed picture. uint32, (H, W).
-        plate: Packed background. uint32, (H, W).
-        x0: Screen column of the map's first column.
-        y0: Screen row of the map's first row.
-        upper: Map of the upper skin. int32, (rows, columns, 2).
-        skin: Packed texture, flat.
-        mask: Cover by the upper skin, flat. uint8, as large as the picture.
-        cover: Filled with the cover of every pixel, 255 where the map has none.
-            int32, (rows, columns).
-
-    Returns:
-        Box (left, top, right, bottom) of incomplete cover within the map; right <= left if none.
+        box: Left, top, right, bottom of these cells.
+        tag: The slit's mark.
+        exact: Which cells these are. uint8, (rows, columns).
+        grid: The mesh.
+        xy: Screen positions of vertices. float32, (V, 2).
+        w: The picture's width.
+        h: The picture's height.
+        inner: Fine nodes.
     """
-    rows, columns = cover.shape
-    h, w = canvas.shape
-    left, top, right, bottom = columns, rows, 0, 0
-    for y in range(rows):
-        for x in range(columns):
-            cover[y, x] = 255
-            u, v = np.int64(upper[y, x, 0]), np.int64(upper[y, x, 1])
-            if u == UNSEEN:
+    inner[:, 2 * box[1] : 2 * box[3] + 1, 2 * box[0] : 2 * box[2] + 1] = UNSEEN
+    i, j = (grid[1] - 2) // 2, (grid[2] - 2) // 2
+    for y in range(box[1], box[3]):
+        for x in range(box[0], box[2]):
+            if exact[y, x] != tag:
                 continue
-            over = sample_mask(mask, w, h, u, v)
-            if over < 255:
-                cover[y, x] = over
-                left, right = min(left, x), max(right, x + 1)
-                top, bottom = min(top, y), y + 1
-                continue
-            colour = sample(skin, 0, w, h, u, v)
-            alpha = colour >> 24
-            if alpha < 255:
-                colour = mix(np.int64(plate[y0 + y, x0 + x]), colour, alpha)
-            canvas[y0 + y, x0 + x] = colour
-    return left, top, right, bottom
+            for n in range(9):
+                row, column = 2 * y + n // 3, 2 * x + n % 3
+                if inner[0, row, column] != UNSEEN:
+                    continue
+                px, py = min(STEP * column, w - 1), min(STEP * row, h - 1)
+                found, below, u, v = find(grid, xy, np.float64(px), np.float64(py), i, j)
+                if found >= 0:
+                    i, j = found, below
+                    inner[0, row, column], inner[1, row, column] = fixed(u, w - 1), fixed(v, h - 1)
 
 
 @compiled
-def cover_lower(lower: Array, mask: Array, w: int, h: int, cover: Array) -> tuple[int, int]:
-    """Fill in the lower skin's cover; say in which rows the interior shows.
+def cover_upper(
+    box: tuple[int, int, int, int],
+    tag: int,
+    exact: Array,
+    kinds: Array,
+    owner: Array,
+    upper: Array,
+    lower: Array,
+    mask: Array,
+    w: int,
+    h: int,
+    over: Array,
+) -> None:
+    """Say how the upper skin covers each pixel: exactly where skins part, roughly elsewhere.
 
     Args:
-        lower: Map of the lower skin. int32, (rows, columns, 2).
-        mask: Cover by the lower skin, flat. uint8.
+        box: Left, top, right, bottom of cells.
+        tag: The slit's mark in `exact` and `owner`.
+        exact: Where skins part. uint8, (rows, columns) of cells.
+        kinds: What the other cells were drawn from. uint8, as large.
+        owner: Which slit each fine node belongs to. uint8.
+        upper: Fine nodes of the upper skin.
+        lower: Fine nodes of the lower skin; where it is missing, the upper one is alone.
+        mask: Cover by the upper skin, flat. uint8, as large as the picture.
         w: The mask's width.
         h: The mask's height.
-        cover: 255 where the map has none. int32, (rows, columns).
-
-    Returns:
-        The first such row and one past the last; the second is 0 if there is none.
+        over: Filled. int32, (rows, columns) of pixels.
     """
-    first, stop = cover.shape[0], 0
-    for y in range(cover.shape[0]):
-        for x in range(cover.shape[1]):
-            u = np.int64(lower[y, x, 0])
-            under = 255
-            if u != UNSEEN:
-                under = sample_mask(mask, w, h, u, np.int64(lower[y, x, 1]))
-            cover[y, x] = under
-            if under < 255:
-                first, stop = min(first, y), y + 1
-    return first, stop
+    for y in range(2 * box[1], 2 * box[3]):
+        for x in range(2 * box[0], 2 * box[2]):
+            part = over[4 * y - 8 * box[1] :, 4 * x - 8 * box[0] :][:4, :4]
+            mark = exact[y >> 1, x >> 1]
+            if mark != tag:
+                part[:] = 0 if kinds[y >> 1, x >> 1] >> SHEET else 255
+                continue
+            own = True
+            for n in range(4):
+                row, column = y + (n >> 1), x + (n & 1)
+                own = own and owner[row, column] == tag and lower[0, row, column] != UNSEEN
+            if not own:
+                part[:] = 255
+                continue
+            for row in range(part.shape[0]):
+                u, v, across, down = _line(upper, y, x, row)
+                for column in range(part.shape[1]):
+                    part[row, column] = sample_mask(mask, w, h, u, v)
+                    u += across
+                    v += down
+
+
+@folded
+def _line(at: Array, y: int, x: int, row: int) -> tuple[Any, Any, Any, Any]:
+    """Where a line of pixels between four nodes begins, and its steps to the right."""
+    u = np.int64(at[0, y, x]) * (4 - row) + np.int64(at[0, y + 1, x]) * row
+    v = np.int64(at[1, y, x]) * (4 - row) + np.int64(at[1, y + 1, x]) * row
+    across = np.int64(at[0, y, x + 1]) * (4 - row) + np.int64(at[0, y + 1, x + 1]) * row - u
+    down = np.int64(at[1, y, x + 1]) * (4 - row) + np.int64(at[1, y + 1, x + 1]) * row - v
+    return u >> 2, v >> 2, across >> 4, down >> 4
 
 
 @compiled
-def draw_slit(
-    canvas: Array,
-    plate: Array,
-    box: tuple[int, int, int, int],
-    maps: tuple[Array, Array, Array],
-    covers: tuple[Array, Array],
-    skin: Array,
-    parts: Array,
-    table: Array,
-    shadow: int,
-    reach: int,
-    column: Array,
-    solid: bool,
-) -> None:
-    """Draw where the upper skin is not alone: interior, lower skin, upper skin, on the plate.
-
-    The interior is darkened by the mean cover of the upper skin in the rows above each pixel.
+def add_above(over: Array, reach: int, total: Array) -> None:
+    """Add up the cover in the `reach` rows above each pixel; above the first row it is complete.
 
     Args:
-        canvas: Packed picture. uint32, (H, W).
-        plate: Packed background. uint32, (H, W).
-        box: Left and top of the upper map and its cover on the screen; left and top of the other
-            maps and the lower cover within them.
-        maps: Upper, lower and inner map. The last two have the size of the lower cover.
-        covers: By the upper and by the lower skin. int32.
-        skin: Packed texture, flat.
-        parts: Packed textures of the interior, one after the other, flat.
-        table: Base, width, height, and the fixed-point texture position of the first pixel
-            (x, y) of every part, back to front. int64, (parts, 5).
-        shadow: Darkening in 1/256 under full cover.
-        reach: Rows that cast the shadow.
-        column: Scratch. int64, (columns or more,).
-        solid: Whether the person hides the plate wherever this slit may be.
+        over: int32, (rows, columns).
+        reach: At least 1.
+        total: Filled. int32, (rows, columns).
     """
-    upper, lower, inner = maps
-    over_all, over_inner = covers
-    x0, y0, left, top = box
-    h, w = canvas.shape
-    rows, columns = over_inner.shape
-    # Above the box the cover is complete.
+    rows, columns = over.shape
     for x in range(columns):
-        column[x] = 255 * reach
-    for y in range(rows):
-        for x in range(columns):
-            over = np.int64(over_all[top + y, left + x])
-            shade = column[x]
-            leaving = np.int64(over_all[top + y - reach, left + x]) if y >= reach else 255
-            column[x] = shade + over - leaving
-            if over == 255:
+        total[0, x] = 255 * reach
+    for y in range(1, rows):
+        line, before, above = total[y], total[y - 1], over[y - 1]
+        if y > reach:
+            leaving = over[y - 1 - reach]
+            for x in range(columns):
+                line[x] = before[x] + above[x] - leaving[x]
+        else:
+            for x in range(columns):
+                line[x] = before[x] + above[x] - 255
+
+
+@compiled
+def draw_cells(
+    box: tuple[int, int, int, int],
+    tag: int,
+    exact: Array,
+    upper: Array,
+    lower: Array,
+    inner: Array,
+    over: Array,
+    shade: Array,
+    skin: Array,
+    mask: Array,
+    plate: Array,
+    parts: Array,
+    table: Array,
+    shading: tuple[int, int],
+    colour: Array,
+    scratch: Array,
+    out: Array,
+) -> None:
+    """Draw the cells of a slit where its skins part.
+
+    Args:
+        box: Left, top, right, bottom of cells.
+        tag: The slit's mark.
+        exact: Which cells these are. uint8, (rows, columns).
+        upper: Fine nodes of the upper skin.
+        lower: Fine nodes of the lower skin.
+        inner: Fine nodes of what only follows the head.
+        over: From `cover_upper`.
+        shade: From `add_above`.
+        skin: Packed skin, flat. uint32.
+        mask: Cover by the lower skin, flat. uint8.
+        plate: Packed background. uint32, (H, W).
+        parts: Packed textures of the interior, one after the other, flat. uint32.
+        table: Base, width, height, and the fixed-point texture position of the first pixel
+            (x, y) of every one, back to front. int64, (parts, 5).
+        shading: Darkening in 1/256 under full cover; rows that cast the shadow.
+        colour: From `colour.coefficients`.
+        scratch: int64, (16,).
+        out: I420, holding the person.
+    """
+    h, w = plate.shape
+    shadow, reach = shading
+    for y in range(2 * box[1], 2 * box[3]):
+        for x in range(2 * box[0], 2 * box[2]):
+            if exact[y >> 1, x >> 1] != tag:
                 continue
-            colour = np.int64(0)
-            alpha = np.int64(255)
-            if over > 0 or not solid or lower[y, x, 0] == UNSEEN:
-                u, v = np.int64(upper[top + y, left + x, 0]), np.int64(upper[top + y, left + x, 1])
-                colour = sample(skin, 0, w, h, u, v)
-                alpha = colour >> 24
-            u, v = np.int64(lower[y, x, 0]), np.int64(lower[y, x, 1])
-            if u != UNSEEN:
-                under = np.int64(over_inner[y, x])
-                behind = sample(skin, 0, w, h, u, v)
-                u, v = np.int64(inner[y, x, 0]), np.int64(inner[y, x, 1])
-                if under < 255 and u != UNSEEN:
-                    inside = np.int64(0)
-                    for i in range(table.shape[0]):
-                        front = sample(
-                            parts,
-                            table[i, 0],
-                            table[i, 1],
-                            table[i, 2],
-                            u - table[i, 3],
-                            v - table[i, 4],
-                        )
-                        inside = mix(inside, front, front >> 24)
-                    light = 65536 - shadow * shade * 256 // (255 * reach)
-                    red = ((inside & 255) * light + 32768) >> 16
-                    green = (((inside >> 8) & 255) * light + 32768) >> 16
-                    blue = (((inside >> 16) & 255) * light + 32768) >> 16
-                    behind = mix(red | (green << 8) | (blue << 16), behind, under)
-                colour = mix(behind, colour, over) if over > 0 else behind
-            if alpha < 255:
-                colour = mix(np.int64(plate[y0 + top + y, x0 + left + x]), colour, alpha)
-            canvas[y0 + top + y, x0 + left + x] = colour
+            y0, x0 = 4 * y - 8 * box[1], 4 * x - 8 * box[0]
+            part = over[y0 : y0 + 4, x0 : x0 + 4]
+            if not _open(part, scratch):
+                continue
+            inside = inner[0, y, x] != UNSEEN and inner[0, y, x + 1] != UNSEEN
+            inside = inside and inner[0, y + 1, x] != UNSEEN and inner[0, y + 1, x + 1] != UNSEEN
+            for row in range(part.shape[0]):
+                u, v, across, down = _line(upper, y, x, row)
+                p, q, p_step, q_step = _line(lower, y, x, row)
+                s, t, s_step, t_step = _line(inner, y, x, row)
+                for column in range(part.shape[1]):
+                    n = 4 * row + column
+                    if scratch[n]:
+                        cover = np.int64(part[row, column])
+                        pixel = sample(skin, 0, w, h, u, v)
+                        alpha = pixel >> 24
+                        if cover < 255:
+                            under = np.int64(255)
+                            if inside:
+                                under = np.int64(sample_mask(mask, w, h, p, q))
+                            behind = np.int64(0)
+                            if under > 0:
+                                behind = sample(skin, 0, w, h, p, q)
+                            if under < 255:
+                                seen = np.int64(0)
+                                for k in range(table.shape[0]):
+                                    a, b = s - table[k, 3], t - table[k, 4]
+                                    wide, high = table[k, 1], table[k, 2]
+                                    front = sample(parts, table[k, 0], wide, high, a, b)
+                                    seen = mix(seen, front, front >> 24)
+                                above = np.int64(shade[y0 + row, x0 + column])
+                                light = 65536 - shadow * above * 256 // (255 * reach)
+                                red = ((seen & 255) * light + 32768) >> 16
+                                green = (((seen >> 8) & 255) * light + 32768) >> 16
+                                blue = (((seen >> 16) & 255) * light + 32768) >> 16
+                                behind = mix(red | (green << 8) | (blue << 16), behind, under)
+                            pixel = mix(behind, pixel, cover)
+                        if alpha < 255:
+                            at_y, at_x = 4 * y + row, 4 * x + column
+                            pixel = mix(np.int64(plate[at_y, at_x]), pixel, alpha)
+                        scratch[n] = 1 | (pixel << 8)
+                    u, v, p, q = u + across, v + down, p + p_step, q + q_step
+                    s, t = s + s_step, t + t_step
+            _store(4 * y, 4 * x, part.shape[0], part.shape[1], w, h, scratch, colour, out)
+
+
+@folded
+def _open(part: Array, scratch: Array) -> bool:
+    """Mark the pixels of all blocks that something shows through; say whether there are any."""
+    found = False
+    for y in range(0, part.shape[0], 2):
+        for x in range(0, part.shape[1], 2):
+            some = part[y, x] & part[y, x + 1] & part[y + 1, x] & part[y + 1, x + 1] != 255
+            found = found or some
+            n = 4 * y + x
+            scratch[n] = scratch[n + 1] = scratch[n + 4] = scratch[n + 5] = some
+    return found
+
+
+@folded
+def _store(
+    y0: int,
+    x0: int,
+    rows: int,
+    columns: int,
+    w: int,
+    h: int,
+    scratch: Array,
+    colour: Array,
+    out: Array,
+) -> None:
+    """Write marked blocks of colours into the planes."""
+    for y in range(0, rows, 2):
+        for x in range(0, columns, 2):
+            n = 4 * y + x
+            if not scratch[n]:
+                continue
+            red, green, blue = 0, 0, 0
+            for i in range(4):
+                pixel = scratch[n + (i & 1) + 2 * (i & 2)] >> 8
+                out[(y0 + y + (i >> 1)) * w + x0 + x + (i & 1)] = luma_of(pixel, colour)
+                red += pixel & 255
+                green += (pixel >> 8) & 255
+                blue += (pixel >> 16) & 255
+            block = w * h + ((y0 + y) >> 1) * (w >> 1) + ((x0 + x) >> 1)
+            for c in range(1, 3):
+                value = red * colour[c, 0] + green * colour[c, 1] + blue * colour[c, 2]
+                out[block] = min((value + 4 * colour[c, 3]) >> 18, 255)
+                block += (w * h) >> 2

@@ -38,7 +38,17 @@ class Sheet:
 
 
 class VertexField:
-    """Places the vertices of an avatar. Immutable, shared by sessions."""
+    """Places the vertices of an avatar. Immutable, shared by sessions.
+
+    Attributes:
+        sheets: The layers of all meshes, in the order of the vertices.
+        rest: Positions at rest, which are the texture coordinates. float32, (N, 2).
+        delta: Displacement at weight 1 of every shape. float32, (K, 2 N).
+        z: Depth from the neck's pivot. float32, (N,).
+        follow: How much a vertex follows the head, [0, 1]. float32, (N,).
+        edges: Vertices on the picture's left, top, right and bottom border.
+        last: The last column and row. float32, (2,).
+    """
 
     def __init__(self, avatar: Avatar) -> None:
         """Lay out the sheets: body first, then upper, lower and inner of every slit's mesh.
@@ -61,22 +71,28 @@ class VertexField:
                 moved = mesh.delta[i] if layer != "inner" else np.zeros_like(mesh.delta[0])
                 deltas.append(moved.astype(np.float32).reshape(len(shapes), 2 * count))
         self.sheets = tuple(sheets)
-        self._delta = np.ascontiguousarray(np.concatenate(deltas, axis=1))
-        self._spans = [_span(row) for row in self._delta]
+        self.delta: Floats = np.ascontiguousarray(np.concatenate(deltas, axis=1))
+        self._spans = [_span(row) for row in self.delta]
 
         rest = np.concatenate([s.mesh.xy for s in sheets]).astype(np.float32)
         depth = np.concatenate([s.mesh.depth for s in sheets]).astype(np.float32)
         pivot = np.array(avatar.subject.neck_pivot_px, np.float32)
-        self._rest = np.ascontiguousarray(rest.reshape(-1))
+        self.rest: Floats = np.ascontiguousarray(rest)
         self._pivot = pivot
-        self._z = depth - pivot[2]
-        self._follow = np.concatenate([s.mesh.pose_weight for s in sheets]).astype(np.float32)
+        self.z: Floats = depth - pivot[2]
+        self.follow: Floats = np.concatenate([s.mesh.pose_weight for s in sheets]).astype(
+            np.float32
+        )
         self._focal = float(avatar.subject.focal_px)
         self._unit = float(avatar.subject.iod_px)
-        self._edges = [
-            (axis, np.flatnonzero(rest[:, axis] <= 0), np.flatnonzero(rest[:, axis] >= size), size)
-            for axis, size in ((0, avatar.canvas.width - 1.0), (1, avatar.canvas.height - 1.0))
-        ]
+        self.last: Floats = np.array([avatar.canvas.width, avatar.canvas.height], np.float32) - 1
+        x, y = rest.T
+        self.edges = (
+            np.flatnonzero(x <= 0),
+            np.flatnonzero(y <= 0),
+            np.flatnonzero(x >= self.last[0]),
+            np.flatnonzero(y >= self.last[1]),
+        )
 
     def place(self, weights: npt.NDArray[np.float32], head: HeadPose) -> Floats:
         """Return screen positions in canvas pixels, integers at pixel centres. float32, (N, 2).
@@ -85,17 +101,18 @@ class VertexField:
             weights: Shape weights, (K,).
             head: A pose within the avatar's limits.
         """
-        flat = self._rest.copy()
+        placed = self.rest.copy()
+        flat = placed.reshape(-1)
         for k in np.flatnonzero(weights):
             start, stop = self._spans[k]
-            flat[start:stop] += weights[k] * self._delta[k, start:stop]
-        placed = flat.reshape(-1, 2)
+            flat[start:stop] += weights[k] * self.delta[k, start:stop]
         self._turn(placed, head)
         np.clip(placed, -FARTHEST, FARTHEST, out=placed)
-        for axis, low, high, limit in self._edges:
+        for axis in (0, 1):
             # The picture never ends inside the frame: its border only moves outwards.
+            low, high = self.edges[axis], self.edges[2 + axis]
             placed[low, axis] = np.minimum(placed[low, axis], 0.0)
-            placed[high, axis] = np.maximum(placed[high, axis], limit)
+            placed[high, axis] = np.maximum(placed[high, axis], self.last[axis])
         return placed
 
     def of(self, placed: Floats, sheet: Sheet) -> Floats:
@@ -109,21 +126,27 @@ class VertexField:
         """
         if head == HeadPose():
             return
-        cy, sy = _cos_sin(head.yaw)
-        cp, sp = _cos_sin(head.pitch)
-        cr, sr = _cos_sin(head.roll)
-        x = placed[:, 0] - self._pivot[0]
-        y = placed[:, 1] - self._pivot[1]
-        z = self._z
+        cy, sy, cp, sp, cr, sr, px, py, focal, dx, dy = self.turned_by(head)
+        x = placed[:, 0] - px
+        y = placed[:, 1] - py
+        z = self.z
         x1 = cy * x - sy * z
         z1 = sy * x + cy * z
         y1 = cp * y - sp * z1
         z2 = sp * y + cp * z1
-        near = self._focal / np.maximum(self._focal + z2 - z, 0.1 * self._focal)
-        turned_x = (cr * x1 - sr * y1) * near + np.float32(head.x * self._unit)
-        turned_y = (sr * x1 + cr * y1) * near + np.float32(head.y * self._unit)
-        placed[:, 0] += self._follow * (turned_x - x)
-        placed[:, 1] += self._follow * (turned_y - y)
+        near = focal / np.maximum(focal + z2 - z, np.float32(0.1) * focal)
+        placed[:, 0] += self.follow * ((cr * x1 - sr * y1) * near + dx - x)
+        placed[:, 1] += self.follow * ((sr * x1 + cr * y1) * near + dy - y)
+
+    def turned_by(self, head: HeadPose) -> Floats:
+        """Return a pose in numbers. float32, (11,).
+
+        Cosine and sine of yaw, pitch and roll; then, in canvas pixels, the pivot (x, y), the
+        focal length and the shift (x, y).
+        """
+        angles = (*_cos_sin(head.yaw), *_cos_sin(head.pitch), *_cos_sin(head.roll))
+        shift = (head.x * self._unit, head.y * self._unit)
+        return np.array((*angles, *self._pivot[:2], self._focal, *shift), np.float32)
 
 
 def _span(row: Floats) -> tuple[int, int]:

@@ -1,0 +1,164 @@
+"""Where a point of the screen lies in a mesh that is a regular grid, found from a place nearby.
+
+A general mesh is traced triangle by triangle (`nodes.trace`). Meshes that avatars are built with
+are grids, so the way to a node leads over a few triangles from the one where its neighbour lies.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .compiling import Array, compiled, folded
+from .nodes import EDGE, PAD, SMALLEST_AREA
+from .vertices import Sheet
+
+Grid = npt.NDArray[np.int64]
+"""First vertex, columns, rows, pixels of a cell, x and y of the first vertex at rest. (6,)."""
+
+NO_GRID: Final[Grid] = np.zeros(6, np.int64)
+"""A grid in which nothing is found."""
+
+
+def grid_of(sheet: Sheet) -> Grid | None:
+    """Describe a sheet whose mesh is a regular grid of squares, each cut from its first corner.
+
+    Returns:
+        None if the mesh is anything else.
+    """
+    mesh, cell = sheet.mesh, sheet.mesh.cell_px
+    columns = int(np.count_nonzero(mesh.xy[:, 1] == mesh.xy[0, 1]))
+    rows = len(mesh.xy) // columns
+    if min(columns, rows) < 2 or columns * rows != len(mesh.xy):
+        return None
+    y, x = np.mgrid[:rows, :columns] * cell
+    first = mesh.xy[0]
+    if not np.array_equal(mesh.xy, np.stack([x, y], -1).reshape(-1, 2) + first):
+        return None
+    corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
+    across = np.stack([corner, corner + 1, corner + columns + 1], -1)
+    down = np.stack([corner, corner + columns + 1, corner + columns], -1)
+    expected = np.concatenate([across, down])
+    found = mesh.tri[np.lexsort(mesh.tri.T)]
+    if found.shape != expected.shape:
+        return None
+    if not np.array_equal(found, expected[np.lexsort(expected.T)]) or (first % 1).any():
+        return None
+    return np.array([sheet.start, columns, rows, cell, *first], np.int64)
+
+
+@folded
+def find(
+    grid: Array, xy: Array, px: float, py: float, i: int, j: int
+) -> tuple[int, int, float, float]:
+    """Walk from a cell to the triangle over a point of the screen.
+
+    Args:
+        grid: The mesh.
+        xy: Screen positions of vertices. float32, (V, 2).
+        px: The point's column.
+        py: The point's row.
+        i: Column of the cell to start from.
+        j: Row of the cell to start from.
+
+    Returns:
+        Column and row of its cell, and its texture coordinate. The column is -1 if the way
+        leaves the mesh.
+    """
+    start, columns, rows = grid[0], grid[1], grid[2]
+    slack = EDGE * grid[3]
+    # Twice the way from corner to corner: after that it leads in circles.
+    for _ in range(4 * (columns + rows)):
+        if i < 0 or j < 0 or i > columns - 2 or j > rows - 2:
+            break
+        a = np.uintp(start + j * columns + i)
+        c = np.uintp(start + (j + 1) * columns + i + 1)
+        ax, ay = np.float64(xy[a, 0]), np.float64(xy[a, 1])
+        cx, cy = np.float64(xy[c, 0]) - ax, np.float64(xy[c, 1]) - ay
+        x, y = px - ax, py - ay
+        side = cx * y - cy * x
+        if side <= 0:
+            b = np.uintp(start + j * columns + i + 1)
+            bx, by = np.float64(xy[b, 0]) - ax, np.float64(xy[b, 1]) - ay
+            area, of_c = bx * cy - by * cx, bx * y - by * x
+            if of_c < -slack:
+                j -= 1
+            elif of_c - side > area + slack:
+                i += 1
+            elif area > SMALLEST_AREA:
+                u = grid[4] + grid[3] * (i + (of_c - side) / area)
+                return i, j, u, grid[5] + grid[3] * (j + of_c / area)
+            else:
+                break
+        else:
+            d = np.uintp(start + (j + 1) * columns + i)
+            dx, dy = np.float64(xy[d, 0]) - ax, np.float64(xy[d, 1]) - ay
+            area, of_c = cx * dy - cy * dx, x * dy - y * dx
+            if of_c < -slack:
+                i -= 1
+            elif of_c + side > area + slack:
+                j += 1
+            elif area > SMALLEST_AREA:
+                u = grid[4] + grid[3] * (i + of_c / area)
+                return i, j, u, grid[5] + grid[3] * (j + (of_c + side) / area)
+            else:
+                break
+    return -1, -1, 0.0, 0.0
+
+
+@folded
+def fixed(value: float, last: int) -> int:
+    """A texture coordinate in 16.16 fixed point, no farther off than textures are padded."""
+    return int(65536.0 * min(max(value, 1.0 - PAD), last + PAD - 1.0))
+
+
+@compiled
+def walk(
+    grid: Array,
+    xy: Array,
+    step: int,
+    last_x: int,
+    last_y: int,
+    at: Array,
+    owner: Array,
+    tag: int,
+) -> tuple[int, int, int, int]:
+    """Fill in every node that lies in a mesh.
+
+    Args:
+        grid: The mesh.
+        xy: Screen positions of vertices. float32, (V, 2).
+        step: Pixels from node to node.
+        last_x: The picture's last column; nodes beyond it are asked there.
+        last_y: The picture's last row; the same.
+        at: Nodes. int32, (2, rows, columns).
+        owner: Set to `tag` where a node was found. uint8, (rows, columns).
+        tag: The mesh's number.
+
+    Returns:
+        Left, top, right, bottom of the nodes that were asked.
+    """
+    start, count = grid[0], grid[1] * grid[2]
+    low_x, low_y, high_x, high_y = xy[start, 0], xy[start, 1], xy[start, 0], xy[start, 1]
+    for n in range(start, start + count):
+        low_x, high_x = min(low_x, xy[n, 0]), max(high_x, xy[n, 0])
+        low_y, high_y = min(low_y, xy[n, 1]), max(high_y, xy[n, 1])
+    left, top = max(int(low_x), 0) // step, max(int(low_y), 0) // step
+    right = min(max(int(high_x), -1) // step + 2, at.shape[2])
+    bottom = min(max(int(high_y), -1) // step + 2, at.shape[1])
+    across, down, ahead = (grid[1] - 2) // 2, 0, step // grid[3]
+    for row in range(top, bottom):
+        i, j, met = across, down, False
+        for column in range(left, right):
+            x, y = np.float64(min(column * step, last_x)), np.float64(min(row * step, last_y))
+            found, below, u, v = find(grid, xy, x, y, i, j)
+            if found < 0:
+                continue
+            i, j = min(found + ahead, grid[1] - 2), below
+            if not met:
+                met, across, down = True, found, min(below + ahead, grid[2] - 2)
+            at[0, row, column], at[1, row, column] = fixed(u, last_x), fixed(v, last_y)
+            owner[row, column] = tag
+    return left, top, right, bottom

@@ -1,0 +1,215 @@
+"""Buffers that pictures of one avatar are made in, one after the other, for all its sessions.
+
+Nothing in them outlives a picture but painted lids, which are painted anew when they differ: a
+picture depends on its controls alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import cells, nodes, planar, slits
+from .lids import lay_lid
+from .placing import Placer
+from .prepared import Prepared, ReadyMesh, ReadySlit, Skin
+from .shape_weights import Drive
+from .vertices import Floats
+from .walk import NO_GRID, walk
+
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom."""
+
+
+class Workspace:
+    """Draws one avatar. One thread at a time."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        """Allocate every buffer but those of painted lids."""
+        self.prepared = prepared
+        width, height = prepared.width, prepared.height
+        self._placer = Placer(prepared.field)
+        self._coarse = nodes.coarse_nodes(width, height)
+        self._fine = nodes.fine_nodes(width, height)
+        self._lower = [np.empty_like(self._fine) for _ in prepared.slits]
+        self._owner = np.empty(self._fine.shape[1:], np.uint8)
+        self._kinds = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
+        self._exact = np.empty_like(self._kinds)
+        self._lines = tuple(np.empty(width + 16, np.int32) for _ in range(planar.LINES))
+        self._inner = np.empty_like(self._fine)
+        self._covers = np.empty((2, width * height), np.int32)
+        self._scratch = np.empty(16, np.int64)
+        self._painted: Skin | None = None
+        self._shares: tuple[int, ...] = ()
+
+    def draw(self, drive: Drive) -> planar.Pixels:
+        """Draw a picture. I420, uint8, (W * H * 3 // 2,); the caller's own."""
+        ready = self.prepared
+        placed = self._placer.place(drive.weights, drive.head)
+        skin = self._skin(drive)
+        out = ready.background.copy()
+        boxes = self._trace(placed)
+        cells.person_cells(self._fine, ready.covers[0], ready.width, ready.height, self._kinds)
+        self._exact.fill(0)
+        parted = [
+            self._part(i, slit, box, placed)
+            for i, (slit, box) in enumerate(zip(ready.slits, boxes, strict=True))
+        ]
+        self._draw_skin(self._fine, 0, (0, len(self._kinds)), skin, out)
+        for i, (lower, box) in enumerate(zip(self._lower, boxes, strict=True)):
+            rows = box[1] // 2, min(box[3] // 2 + 1, len(self._kinds))
+            self._draw_skin(lower, 1 + i, rows, skin, out)
+        for i, (slit, box) in enumerate(zip(ready.slits, parted, strict=True)):
+            if box[0] < box[2]:
+                self._draw_slit(i, slit, box, placed, drive, skin, out)
+        return out
+
+    def _trace(self, placed: Floats) -> list[Box]:
+        """Fill in the nodes. Return those of every slit's upper skin."""
+        ready = self.prepared
+        last_x, last_y = ready.width - 1, ready.height - 1
+        coarse, fine = self._coarse, self._fine
+        coarse.fill(nodes.UNSEEN)
+        self._trace_mesh(ready.body, placed, nodes.COARSE, coarse, 0)
+        nodes.extend(coarse, last_x, last_y)
+        nodes.refine(coarse, fine)
+        self._owner.fill(0)
+        return [
+            self._trace_mesh(slit.upper, placed, nodes.STEP, fine, 1 + i)
+            for i, slit in enumerate(ready.slits)
+        ]
+
+    def _trace_mesh(
+        self, mesh: ReadyMesh, placed: Floats, step: int, at: nodes.Nodes, tag: int
+    ) -> Box:
+        ready = self.prepared
+        size = ready.width - 1, ready.height - 1
+        owner = self._owner
+        if mesh.grid is not None:
+            return walk(mesh.grid, placed, step, *size, at, owner, tag)
+        nodes.trace(mesh.tri, ready.uv, placed, step, *size, at, owner, tag)
+        return 0, 0, at.shape[2], at.shape[1]
+
+    def _part(self, i: int, slit: ReadySlit, box: Box, placed: Floats) -> Box:
+        """Find the cells where a slit's skins part."""
+        ready = self.prepared
+        grid = NO_GRID if slit.lower.grid is None else slit.lower.grid
+        if slit.lower.grid is None:
+            self._lower[i].fill(nodes.UNSEEN)
+            owner = self._owner.copy()
+            self._trace_mesh(slit.lower, placed, nodes.STEP, self._lower[i], 1 + i)
+            self._owner[:] = owner
+        return cells.slit_cells(
+            box,
+            1 + i,
+            self._owner,
+            self._fine,
+            grid,
+            placed,
+            ready.covers,
+            ready.width,
+            ready.height,
+            self._lower[i],
+            self._kinds,
+            self._exact,
+        )
+
+    def _draw_skin(
+        self, at: nodes.Nodes, sheet: int, rows: tuple[int, int], skin: Skin, out: planar.Pixels
+    ) -> None:
+        ready = self.prepared
+        planar.draw_person(
+            at,
+            sheet,
+            rows,
+            (skin.luma, skin.chroma, ready.alpha),
+            ready.width,
+            ready.height,
+            ready.background,
+            self._kinds,
+            self._lines,
+            out,
+        )
+
+    def _draw_slit(
+        self,
+        i: int,
+        slit: ReadySlit,
+        box: Box,
+        placed: Floats,
+        drive: Drive,
+        skin: Skin,
+        out: planar.Pixels,
+    ) -> None:
+        ready = self.prepared
+        width, height = ready.width, ready.height
+        table = slit.table.copy()
+        for row, part in zip(table, slit.opening.parts, strict=True):
+            x, y = drive.shifts.get(part.role, (0.0, 0.0))
+            row[3] += round(x * 65536)
+            row[4] += round(y * 65536)
+        size = min(8 * box[3], height) - 8 * box[1], min(8 * box[2], width) - 8 * box[0]
+        over, shade = (plane[: size[0] * size[1]].reshape(size) for plane in self._covers)
+        tag, upper, lower, inner = 1 + i, self._fine, self._lower[i], self._inner
+        slits.cover_upper(
+            box,
+            tag,
+            self._exact,
+            self._kinds,
+            self._owner,
+            upper,
+            lower,
+            ready.mask_upper,
+            width,
+            height,
+            over,
+        )
+        slits.add_above(over, slit.opening.reach, shade)
+        if slit.inner.grid is not None:
+            slits.find_inner(box, tag, self._exact, slit.inner.grid, placed, width, height, inner)
+        else:
+            inner.fill(nodes.UNSEEN)
+            self._trace_mesh(slit.inner, placed, nodes.STEP, inner, tag)
+        slits.draw_cells(
+            box,
+            tag,
+            self._exact,
+            upper,
+            lower,
+            inner,
+            over,
+            shade,
+            skin.packed,
+            ready.mask_lower,
+            ready.plate,
+            slit.parts,
+            table,
+            (round(256 * slit.opening.shadow), slit.opening.reach),
+            ready.colour,
+            self._scratch,
+            out,
+        )
+
+    def _skin(self, drive: Drive) -> Skin:
+        """Return the person's texture with closing lids laid over it; valid until asked again."""
+        ready = self.prepared
+        shares = tuple(round(256 * drive.lids.get(lid.role, 0.0)) for lid in ready.lids)
+        if not any(shares):
+            return ready.skin
+        if self._painted is None:
+            self._painted = ready.skin.copy()
+        if shares != self._shares:
+            self._shares = shares
+            for lid, share in zip(ready.lids, shares, strict=True):
+                self._paint_lid(self._painted, lid.origin, lid.pixels, share)
+        return self._painted
+
+    def _paint_lid(
+        self, painted: Skin, origin: tuple[int, int], pixels: planar.Pixels, share: int
+    ) -> None:
+        ready = self.prepared
+        (x, y), (rows, columns) = origin, pixels.shape[:2]
+        if not (rows and columns):
+            return
+        lay_lid(painted.packed, ready.skin.packed, ready.width + 1, x, y, pixels, share)
+        size = ready.width, ready.height
+        painted.repack(ready.colour, size, (x, y, x + columns, y + rows))
