@@ -63,8 +63,11 @@ def actor() -> Avatar:
 
 
 def test_the_actor_meets_every_goal(actor: Avatar) -> None:
-    found = judge(RenderStage(actor))
+    shares: list[float] = []
+    found = judge(RenderStage(actor), shares.append)
     assert missed(found) == set()
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
     assert {finding.criterion for finding in found} == set(range(1, 11))
     assert not any(math.isnan(finding.value) for finding in found)
 

@@ -27,12 +27,14 @@ def check(
     from avatar_worker.config import read_settings
 
     from .avatars_stage import RenderStage
+    from .bar import progress_bar
     from .named import open_avatar
 
     folders, missed = read_settings().avatars, 0
     for name in avatars:
         stage = RenderStage(open_avatar(name, folders))
-        found = judge(stage)
+        with progress_bar("judging") as progress:
+            found = judge(stage, progress)
         stage.close()
         missed += sum(not finding.ok for finding in found)
         if json:

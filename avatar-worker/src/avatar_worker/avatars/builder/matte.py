@@ -25,6 +25,9 @@ SURE_BACKGROUND: Final = 0.1
 MATTING_SIDE: Final = 640
 """Longest side at which the matting runs; larger pictures get its result scaled up."""
 
+SHIFTS: Final = (1e-3, 1e-2, 0.1, 1.0, 10.0, 1e3)
+"""Added to the diagonal until it factors. Smaller ones often fail, and the library prints that."""
+
 
 def person_matte(
     rgb: npt.NDArray[np.uint8], landmarks: Floats
@@ -39,7 +42,7 @@ def person_matte(
         Alpha in [0, 1], float32 (h, w); foreground colours without the old background's share,
         uint8 (h, w, 3), meaningful where alpha > 0.
     """
-    from pymatting import estimate_alpha_cf, estimate_foreground_ml
+    from pymatting import estimate_alpha_cf, estimate_foreground_ml, ichol
 
     height, width = rgb.shape[:2]
     scale = min(1.0, MATTING_SIDE / max(height, width))
@@ -47,7 +50,12 @@ def person_matte(
     small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
     points = landmarks[:, :2] * np.array([size[0] / width, size[1] / height], np.float32)
     trimap = _trimap(person_probability(small), points)
-    alpha = np.asarray(estimate_alpha_cf(small / 255.0, trimap.astype(np.float64)), np.float32)
+    solved = estimate_alpha_cf(
+        small / 255.0,
+        trimap.astype(np.float64),
+        preconditioner=lambda matrix: ichol(matrix, shifts=SHIFTS),
+    )
+    alpha = np.asarray(solved, np.float32)
     alpha = _clean(alpha, points)
     if scale < 1:
         alpha = np.asarray(

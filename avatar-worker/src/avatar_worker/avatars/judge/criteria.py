@@ -29,8 +29,12 @@ CRITERIA: Final[tuple[Callable[[Stage], Sequence[Finding]], ...]] = (
 )
 
 
-def judge(stage: Stage) -> list[Finding]:
-    """Measure everything, in the criteria's order.
+def judge(stage: Stage, progress: Callable[[float], object] = lambda share: None) -> list[Finding]:
+    """Measure everything, in the criteria's order; some ten seconds.
+
+    Args:
+        stage: The avatar.
+        progress: Told which share is done.
 
     Raises:
         AvatarRefusedError: `E_RIG`, if the avatar has no mouth or no lids that could be judged.
@@ -41,7 +45,11 @@ def judge(stage: Stage) -> list[Finding]:
         raise AvatarRefusedError(
             "E_RIG", f"the avatar has no opening {lacking[0]!r}; it cannot be judged"
         )
-    return [finding for criterion in CRITERIA for finding in criterion(stage)]
+    found: list[Finding] = []
+    for number, criterion in enumerate(CRITERIA, start=1):
+        found += criterion(stage)
+        progress(number / len(CRITERIA))
+    return found
 
 
 __all__ = ["Finding", "judge"]

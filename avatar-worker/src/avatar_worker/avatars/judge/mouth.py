@@ -8,7 +8,7 @@ import numpy as np
 
 from .finding import Finding
 from .poses import CLOSED, VISEMES, face
-from .regions import carried, layer_plane, luma, upper_face
+from .regions import carried, hull, layer_plane, luma
 from .stage import Floats, Stage
 
 RESIDUE: Final = 0.005
@@ -39,7 +39,7 @@ def lips_close(stage: Stage) -> list[Finding]:
 def light_in_the_mouth(stage: Stage) -> list[Finding]:
     """Criterion 7: dark, but no hole; teeth no brighter than skin."""
     pose = face(VISEMES["A"])
-    skin = float(luma(stage.picture(face({})))[upper_face(stage.avatar)].mean())
+    skin = float(np.median(luma(stage.picture(face({})))[hull(stage.avatar)]))
     inside = luma(stage.picture(pose))[stage.opened("mouth", pose) > 0.9]
     if len(inside) < FEWEST_PIXELS:
         return [Finding(7, "light in the mouth: pixels of A", float(len(inside)), FEWEST_PIXELS)]

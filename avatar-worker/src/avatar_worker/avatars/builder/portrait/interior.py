@@ -26,7 +26,7 @@ LOWER_EDGE_MM: Final = 0.3
 """Below the seam: where the upper row ends and the lower one begins."""
 
 GUM: Final = (138.0, 70.0, 68.0)
-CAVITY: Final = (80.0, 31.0, 29.0)
+CAVITY: Final = (92.0, 37.0, 35.0)
 TONGUE: Final = (172.0, 84.0, 80.0)
 SUPERSAMPLING: Final = 4
 

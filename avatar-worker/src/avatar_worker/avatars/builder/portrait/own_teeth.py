@@ -27,7 +27,7 @@ SMALLEST_SHARE: Final = 0.45
 LEAST_CONTRAST: Final = 14.0
 """Enamel and what is beside it differ at least by this, in units of whiteness."""
 
-BRIGHTEST: Final = 1.2
+BRIGHTEST: Final = 1.1
 """Enamel in the photo's light, of the skin: a flash that lights a smile does not reach in speech."""
 
 REDNESS: Final = 1.5
