@@ -28,9 +28,9 @@ from .envelope import envelope
 from .motion import at_rest, speaking
 
 FRAMES: Final = 750  # half a minute of pictures a repeat
-SHORT_FRAMES: Final = 250
+SHORT_FRAMES: Final = 125
 REPEATS: Final = 5
-COMPARED: Final = 8
+COMPARED: Final = 3
 _WARM_UP: Final = 20
 
 
@@ -96,7 +96,7 @@ def measure(path: Path, frames: int) -> dict[str, Any]:
         "canvas": [canvas.width, canvas.height],
         "kind": "portrait",
         "batch": 1,
-        "motion": "the worker's own, half a minute" if frames == FRAMES else "ten seconds of it",
+        "motion": "the worker's own, half a minute" if frames == FRAMES else "five seconds of it",
     }
     controls = {"the_pictures_move": all(moved)}
     return envelope("render", metrics, config=config, controls=controls, n=REPEATS * frames)
