@@ -47,7 +47,5 @@ def render(
 
     began = time.monotonic()
     with progress_bar("rendering") as progress:
-        render_file(
-            speech, opened, out, renderer=settings.renderer, marks=cues, progress=progress
-        )
+        render_file(speech, opened, out, renderer=settings.renderer, marks=cues, progress=progress)
     typer.echo(f"wrote {out} in {time.monotonic() - began:.1f} s")
