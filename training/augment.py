@@ -97,14 +97,14 @@ def disturbed(pcm: FloatArray, chance: np.random.Generator, *, strength: float =
     heard = pcm
     if chance.random() < 0.55 * strength:
         heard = coloured_by_a_microphone(heard, chance)
-    if chance.random() < 0.35 * strength:
+    if chance.random() < 0.25 * strength:
         heard = fftconvolve(heard, room(chance))[: len(pcm)].astype(np.float32)
-    if chance.random() < 0.15 * strength:
+    if chance.random() < 0.12 * strength:
         heard = through_a_line(heard, chance)
     heard = heard / max(1e-4, float(np.abs(heard).max()))
     level = speech_level(heard)
-    if chance.random() < 0.6 * strength:
-        heard = heard + level * 10 ** (-chance.uniform(8, 45) / 20) * noise(len(pcm), chance)
+    if chance.random() < 0.5 * strength:
+        heard = heard + level * 10 ** (-chance.uniform(12, 50) / 20) * noise(len(pcm), chance)
     if chance.random() < 0.08 * strength:
         tune = music(len(pcm) / ANALYSIS_RATE, chance)[: len(pcm)]
         tune /= tune.std() + 1e-9
@@ -119,7 +119,7 @@ NOT_SPEECH: Final = ("music", "noise", "breath", "silence")
 
 def not_speech(count: int, chance: np.random.Generator) -> FloatArray:
     """Return a recording in which nobody speaks."""
-    kind = NOT_SPEECH[int(chance.choice(4, p=[0.45, 0.25, 0.2, 0.1]))]
+    kind = NOT_SPEECH[int(chance.choice(4, p=[0.3, 0.3, 0.25, 0.15]))]
     sound = np.zeros(count, np.float32)
     seconds = count / ANALYSIS_RATE
     if kind == "music":

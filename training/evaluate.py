@@ -4,7 +4,7 @@
 
 The data is not part of the project; see `training.sets`. FOLDER is by default the environment
 variable AVALUMA_EVALUATION_DATA, else ../shared/data. `--weights` measures other weights than the
-packaged ones. `--json` prints one line for our net with `metrics`, and the other rows under
+packaged ones; the previous net is measured bare, as it was published. `--json` prints one line for our net with `metrics`, and the other rows under
 `others`.
 """
 
@@ -52,10 +52,11 @@ class Net:
 
     Args:
         weights: An ONNX file; the packaged one if None.
+        bare: Without what the worker does after the net.
     """
 
-    def __init__(self, weights: Path | None) -> None:
-        self._net = Audio2Face(weights)
+    def __init__(self, weights: Path | None, *, bare: bool = False) -> None:
+        self._net = Audio2Face(weights, keep_promises=not bare)
         self._ahead = self._net.look_ahead // (STEP * 3)  # pictures
 
     def __call__(self, pcm: FloatArray) -> Prediction:
@@ -162,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         methods: dict[str, Method] = {"ours": ours}
         previous = args.previous or Path(args.data) / PREVIOUS_NAME
         if args.previous or previous.exists():
-            methods["previous"] = Net(previous)
+            methods["previous"] = Net(previous, bare=True)
         methods |= {"mfcc": Mfcc.packaged(), "rms": rms}
         rows = run(data, methods)
         languages = _tidy(by_language(ours, data.made))

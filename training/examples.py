@@ -31,11 +31,11 @@ PICTURES: Final = 250
 SAMPLES: Final = 256 * 640  # the last picture hears 80 ms beyond itself
 MEL_FRAMES: Final = 1_016
 PER_SHARD: Final = 64
-EARLIER_S: Final = 0.02
+EARLIER_S: Final = 0.03
 """People's lips move before their voice: what the mouth does is asked for that much earlier."""
 INNER: Final = (-0.015, -0.005, 0.005, 0.015)
 """Where in a picture the sounds are asked for, besides its viseme."""
-NOT_SPEECH_SHARE: Final = 0.08
+NOT_SPEECH_SHARE: Final = 0.03
 AT_ONCE: Final = 8  # sounds in a batch of the front end
 
 UNIT_NAMES: Final = tuple(UNITS)

@@ -97,11 +97,11 @@ def _add(into: FloatArray, start: float, part: FloatArray) -> None:
 
 def room(chance: np.random.Generator) -> FloatArray:
     """Return the response of a room: the sound itself, early echoes, a tail. float32, (n,)."""
-    decay = chance.uniform(0.12, 0.7)
+    decay = chance.uniform(0.1, 0.5)
     count = int(decay * ANALYSIS_RATE)
     tail = chance.standard_normal(count) * np.exp(-6.9 * np.arange(count) / count)
     tail[: int(chance.uniform(0.002, 0.02) * ANALYSIS_RATE)] = 0
-    tail *= 10 ** (-chance.uniform(2, 18) / 20) / np.sqrt((tail**2).sum())
+    tail *= 10 ** (-chance.uniform(5, 20) / 20) / np.sqrt((tail**2).sum())
     tail = lfilter([0.5, 0.5], [1.0], tail)
     for _ in range(5):
         tail[int(chance.integers(40, min(count, 640)))] += chance.uniform(-0.25, 0.25)

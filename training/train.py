@@ -28,6 +28,7 @@ from .net import Net, Size, load, save, window
 BATCH: Final = 32
 RATE: Final = 2e-3
 KEEP_EVERY: Final = 200
+RARE: Final = 2.5  # how much a closing counts against a picture without one: few are closed
 _CLOSE: Final = MOUTH_NAMES.index("lipClose")
 _WEIGHTS: Final = torch.tensor([1.0, 2, 0.8, 1, 0.6, 0.4, 0.2, 0.7, 0.6, 1, 0.5, 0.5])
 """Of the controls, in the order of `MOUTH_NAMES`."""
@@ -88,7 +89,9 @@ def loss_of(
     # Closing is a decision, so it learns by likelihood alone; the rest are places.
     places = functional.smooth_l1_loss(ours, mouth, beta=0.05, reduction="none")
     moves = ((ours[:, 1:] - ours[:, :-1]) - (mouth[:, 1:] - mouth[:, :-1])).abs()
-    closing = functional.binary_cross_entropy_with_logits(said[..., _CLOSE], mouth[..., _CLOSE])
+    closing = functional.binary_cross_entropy_with_logits(
+        said[..., _CLOSE], mouth[..., _CLOSE], pos_weight=ours.new_tensor(RARE)
+    )
     voice = functional.binary_cross_entropy_with_logits(voiced, (viseme > 0).float())
     return {
         "places": 4 * (weights * places).mean(),

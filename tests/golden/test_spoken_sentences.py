@@ -68,12 +68,12 @@ def share_closed(text: str) -> float:
 def test_the_lips_close_on_bilabials(text: str) -> None:
     weights, visemes = spoken(text)
     # Neighbouring ones share a closing, and the net misses about one in six.
-    assert closings(sealed(weights)[talking(visemes)]) >= 4
-    assert share_closed(text) > 0.25
+    assert closings(sealed(weights)[talking(visemes)]) >= 5
+    assert share_closed(text) > 0.18
 
 
 def test_a_sentence_without_bilabials_hardly_closes_them() -> None:
-    assert share_closed("She sees a light in the kitchen. It is a nice day, she says.") < 0.08
+    assert share_closed("She sees a light in the kitchen. It is a nice day, she says.") < 0.03
 
 
 @pytest.mark.parametrize(

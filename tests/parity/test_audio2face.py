@@ -9,6 +9,7 @@ import onnxruntime
 from avatar_worker.features import Audio2Face
 from avatar_worker.features.audio2face import LOOK_AHEAD
 from avatar_worker.features.mel import log_mel
+from avatar_worker.features.promises import keep
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -44,8 +45,8 @@ def offline(pcm: FloatArray) -> tuple[FloatArray, FloatArray]:
             ["ctrl", "vis", "h2"], {"mel": window[None], "h": hidden}
         )
         powers = np.exp(logits[0])
-        mouths.append(mouth[0])
         visemes.append(powers / powers.sum())
+        mouths.append(keep(mouth, visemes[-1][None])[0])
     return np.stack(mouths), np.stack(visemes)
 
 

@@ -19,7 +19,9 @@ SMALL = Size(channels=8, hidden=16, layers=2)
 
 def net(size: Size = SMALL) -> Net:
     torch.manual_seed(0)
-    return Net(size).eval()
+    model = Net(size)
+    model.eval()
+    return model
 
 
 def examples(folder: Path, count: int = 40, seed: int = 0) -> Examples:

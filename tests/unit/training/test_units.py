@@ -34,9 +34,9 @@ def test_bilabials_alone_shut_the_lips() -> None:
 
 
 def test_parted_lips_are_wider_and_never_narrower() -> None:
-    wider = [n for n in UNITS if aperture(PARTED_UNITS[n].mouth) > aperture(UNITS[n].mouth) + 0.05]
+    wider = [n for n in UNITS if aperture(PARTED_UNITS[n].mouth) > aperture(UNITS[n].mouth) + 0.02]
     assert {"t", "s", "i", "E", "k"} <= set(wider)
-    assert all(aperture(PARTED_UNITS[n].mouth) >= aperture(UNITS[n].mouth) for n in UNITS)
+    assert all(aperture(PARTED_UNITS[n].mouth) >= aperture(UNITS[n].mouth) - 1e-6 for n in UNITS)
     for name in (*BILABIALS, "f", "v", "a", "u", "w", "sil"):
         assert np.array_equal(PARTED_UNITS[name].mouth, UNITS[name].mouth), name
 

@@ -70,18 +70,20 @@ class Audio2Face:
 
     Args:
         weights: An ONNX file of the same inputs and outputs; the packaged one if None.
+        keep_promises: See `promises`; False gives the net's own answer, for measuring it.
 
     Raises:
         ConfigError: If the file cannot be read or is another kind of net.
     """
 
-    def __init__(self, weights: Path | None = None) -> None:
+    def __init__(self, weights: Path | None = None, *, keep_promises: bool = True) -> None:
         if weights is None:
             packaged = files("avatar_worker") / "assets" / "weights" / "audio2face-v4.onnx"
             with as_file(packaged) as path:
                 self._session = _load(path)
         else:
             self._session = _load(weights)
+        self._promises = keep_promises
         shapes = _shapes(self._session)
         self._blank = np.zeros(shapes["h"], np.float32)
         self._outputs = ["ctrl", "vis", "h2", *(name for name in _VOICE if name in shapes)]
@@ -132,15 +134,16 @@ class Audio2Face:
         except Exception as error:
             raise DeviceError(f"the voice-to-face net failed: {error}") from error
 
-        mouths = promises.keep(mouths, voice[0][:, 0]) if voice else np.clip(mouths, 0, 1)
         visemes = _softmax(logits)
+        if self._promises:
+            mouths = promises.keep(mouths, visemes, voice[0][:, 0] if voice else None)
         results = []
         for row, stream in enumerate(streams):
             stream.history = mel[row, FRAMES_PER_STEP:].copy()
             stream.hidden = hidden[:, row]
             stream.fed += 1
             pts = Ticks(stream.fed * STEP_TICKS - LOOK_AHEAD)
-            results.append(Features(pts, mouths[row], visemes[row]))
+            results.append(Features(pts, np.clip(mouths[row], 0, 1), visemes[row]))
         return results
 
 

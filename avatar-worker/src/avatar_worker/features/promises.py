@@ -10,37 +10,38 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from avatar_worker.frames import MOUTH_NAMES
+from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
 FloatArray = npt.NDArray[np.float32]
 
-SHUT: Final = (0.30, 0.60)
-"""Lip closing that the net says: below the first the lips stay apart, above the second they are
-shut. Half-shut lips are nothing that speech has."""
+SHUT: Final = ((0.0, 0.10, 1.0), (0.0, 0.28, 1.0))
+"""Probability of p, b or m, and the lip closing it becomes; straight between.
+
+The net hears a closure more surely than it says how far the lips are shut: at 2 % false closings
+its viseme finds a sixth more of them than its own lip control. The renderer seals lips between
+.10 and .30, so the knee is where they are sealed: on synthetic voices 2 of 100 other pictures
+are shut there, on real ones 4."""
 HEARD: Final = (0.20, 0.55)
 """Probability of a voice: below the first the mouth rests, above the second it speaks freely."""
 
 _CLOSE: Final = MOUTH_NAMES.index("lipClose")
+_BILABIAL: Final = VISEME_NAMES.index("PP")
 
 
-def _step(edges: tuple[float, float], x: FloatArray) -> FloatArray:
-    """Return 0 below the first edge, 1 above the second, smooth between."""
-    t = np.clip((x - edges[0]) / (edges[1] - edges[0]), 0, 1)
-    stepped: FloatArray = (t * t * (3 - 2 * t)).astype(np.float32)
-    return stepped
-
-
-def keep(mouths: FloatArray, voice: FloatArray) -> FloatArray:
+def keep(mouths: FloatArray, visemes: FloatArray, voice: FloatArray | None = None) -> FloatArray:
     """Return the mouths as they are shown.
 
     Args:
         mouths: What the net says, weights in [0, 1]. float32, (B, 12).
-        voice: Its probability that somebody speaks. float32, (B,).
+        visemes: Its probabilities of the sounds. float32, (B, 15).
+        voice: Its probability that somebody speaks, if it tells. float32, (B,).
 
     Returns:
         Weights in [0, 1]. Without a voice all are 0. float32, (B, 12).
     """
     kept = np.clip(mouths, 0, 1)
-    kept[:, _CLOSE] = _step(SHUT, kept[:, _CLOSE])
-    kept *= _step(HEARD, voice)[:, None]
+    kept[:, _CLOSE] = np.interp(visemes[:, _BILABIAL], *SHUT)
+    if voice is not None:
+        heard = np.clip((voice - HEARD[0]) / (HEARD[1] - HEARD[0]), 0, 1)
+        kept *= (heard * heard * (3 - 2 * heard))[:, None]
     return kept
