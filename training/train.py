@@ -26,9 +26,9 @@ from .examples import PICTURES
 from .net import Net, Size, load, save, window
 
 BATCH: Final = 32
-RATE: Final = 2e-3
+RATE: Final = 2e-3  # where the cosine starts
 KEEP_EVERY: Final = 200
-RARE: Final = 2.5  # how much a closing counts against a picture without one: few are closed
+RARE: Final = 1.0  # how much a closing counts against a picture without one
 _CLOSE: Final = MOUTH_NAMES.index("lipClose")
 _WEIGHTS: Final = torch.tensor([1.0, 2, 0.8, 1, 0.6, 0.4, 0.2, 0.7, 0.6, 1, 0.5, 0.5])
 """Of the controls, in the order of `MOUTH_NAMES`."""
@@ -125,7 +125,7 @@ def train(
     net: Net, made: Examples, held: Examples, folder: Path, *, steps: int, done: int, best: float
 ) -> None:
     """Train from step `done` to `steps`."""
-    slow = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=1e-4)
+    slow = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-4)
     if (folder / "optimiser.pt").exists() and done:
         slow.load_state_dict(torch.load(folder / "optimiser.pt", weights_only=True))
     per_pass = max(1, len(made) // BATCH)
@@ -138,7 +138,7 @@ def train(
         mel, *labels = made.batch(order[at : at + BATCH])
         for group in slow.param_groups:
             group["lr"] = (
-                RATE
+                rate
                 * min(1, (step + 1) / 60)
                 * (0.5 + 0.5 * math.cos(math.pi * step / steps) + 0.01)
             )
@@ -179,6 +179,7 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=96)
     parser.add_argument("--hidden", type=int, default=160)
     parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--rate", type=float, default=RATE, help="at the start; less to go on")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -198,7 +199,7 @@ def main() -> None:
         net.spread.copy_(every.std(0))
     weights = sum(p.numel() for p in net.parameters())
     print(f"{weights} weights, {len(made)} examples, from step {done}", flush=True)
-    train(net, made, held, args.out, steps=args.steps, done=done, best=best)
+    train(net, made, held, args.out, steps=args.steps, done=done, best=best, rate=args.rate)
 
 
 if __name__ == "__main__":
