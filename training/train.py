@@ -122,7 +122,15 @@ def validate(net: Net, held: Examples) -> dict[str, float]:
 
 
 def train(
-    net: Net, made: Examples, held: Examples, folder: Path, *, steps: int, done: int, best: float
+    net: Net,
+    made: Examples,
+    held: Examples,
+    folder: Path,
+    *,
+    steps: int,
+    done: int,
+    best: float,
+    rate: float = RATE,
 ) -> None:
     """Train from step `done` to `steps`."""
     slow = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-4)
