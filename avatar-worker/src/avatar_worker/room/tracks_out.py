@@ -12,6 +12,8 @@ from avatar_worker.clock import Clock, Ticks, ms
 from avatar_worker.frames import OUTPUT_RATE, VideoFrame
 from livekit import rtc
 
+from .queue_level import QueueLevel
+
 QUEUE = ms(60)
 """Room in the sound track's queue. The SDK aborts the process if it is no multiple of 10 ms."""
 
@@ -35,32 +37,29 @@ class SoundTrack:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._source = rtc.AudioSource(OUTPUT_RATE, 1, queue_size_ms=QUEUE * 1000 // OUTPUT_RATE)
-        self._level = 0
-        self._level_at = clock.now()
+        self._level = QueueLevel(QUEUE, clock.now())
         self._epoch = 0
         self.track = rtc.LocalAudioTrack.create_audio_track("avatar-voice", self._source)
 
     def queued(self) -> Ticks:
         """How much has been written and has not left the queue."""
-        return Ticks(max(0, self._level - (self._clock.now() - self._level_at)))
+        return self._level.queued(self._clock.now())
 
     async def write(self, pcm: npt.NDArray[np.int16]) -> None:
         """Queue at most 40 ms of 48 kHz mono; return when the queue has room."""
-        self._level = self.queued() + len(pcm)
-        self._level_at = self._clock.now()
-        epoch, began = self._epoch, self._level_at
+        epoch, began = self._epoch, self._clock.now()
+        self._level.write(began, len(pcm))
         await self._source.capture_frame(
             rtc.AudioFrame(pcm.tobytes(), OUTPUT_RATE, 1, len(pcm)),
         )
         now = self._clock.now()
         if now - began > ms(5) and epoch == self._epoch:
-            # The SDK let us wait until just this much was left: its clock counts, not ours.
-            self._level, self._level_at = QUEUE, now
+            self._level.filled(now)
 
     def clear(self) -> None:
         """Forget what is queued."""
         self._epoch += 1
-        self._level, self._level_at = 0, self._clock.now()
+        self._level.clear(self._clock.now())
         self._source.clear_queue()
 
     async def publish(self, participant: rtc.LocalParticipant) -> None:
