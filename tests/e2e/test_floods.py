@@ -26,7 +26,7 @@ pytestmark = pytest.mark.e2e
 FLOOD = 4.0
 KEPT_PICTURES = 0.7
 """Share of its pictures that the worker goes on to show for a neighbour."""
-KEPT_BESIDE_BYTES = 0.5
+KEPT_BESIDE_BYTES = 0.3
 """The same where sender and server, on the same cores, are kept busy by the bytes themselves."""
 MIB = 1 << 20
 

@@ -171,7 +171,7 @@ async def test_an_avatar_that_dies_frees_the_speech_that_was_under_way(
     async with avatar_server() as (url, avatar), utils.http_context.open():
         await agent_room.connect(livekit_server.url, agent_token(livekit_server, name))
         session: AgentSession[Any] = AgentSession()
-        plugin = AvatarSession(avatar_server_url=url, avatar_id="demo")
+        plugin = AvatarSession(avatar_server_url=url, avatar_id="demo", on_avatar_lost="text_only")
         await plugin.start(
             session,
             agent_room,

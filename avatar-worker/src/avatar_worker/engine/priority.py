@@ -6,7 +6,7 @@ import os
 import threading
 from typing import Final
 
-DRAWING: Final = 10
+DRAWING: Final = 5
 """Nice value of the thread that draws. The SDK's threads send sound every 10 ms, and a receiver widens
 its buffer for good by what they are late; a late picture is only repeated."""
 
