@@ -22,6 +22,9 @@ from livekit import api, rtc
 
 CHUNK_S = 0.1
 QUIET_S = 3.0  # a live source that is silent for longer than 10 s would lose its segment
+LAST_WORDS_S = (
+    0.25  # for answers on their way; an SDK that still has news aborts a process that ends
+)
 
 
 class RefusedError(Exception):
@@ -214,7 +217,9 @@ async def run(args: argparse.Namespace) -> None:
         except (wave.Error, ValueError, FileNotFoundError) as error:
             sys.exit(f"this needs a WAV file with 16 bit samples: {error}")
     finally:
+        await asyncio.sleep(LAST_WORDS_S)
         await room.disconnect()
+        await asyncio.sleep(LAST_WORDS_S)
 
 
 def main() -> None:
