@@ -22,9 +22,8 @@ from livekit import api, rtc
 
 CHUNK_S = 0.1
 QUIET_S = 3.0  # a live source that is silent for longer than 10 s would lose its segment
-LAST_WORDS_S = (
-    0.25  # for answers on their way; an SDK that still has news aborts a process that ends
-)
+# For answers on their way: a process that ends while the SDK still has news is aborted by it.
+LAST_WORDS_S = 0.25
 
 
 class RefusedError(Exception):
