@@ -66,6 +66,7 @@ class Talker:
         self.room = rtc.Room()
         self.segments = 0
         self.finished = 0
+        self.unanswered = 0
         self.enough = False
         self._chance = chance
         t = np.arange(16_000 * 8) / 16_000
@@ -101,7 +102,12 @@ class Talker:
                 await stream.aclose()
                 self.segments += 1
             await asyncio.sleep(self._chance.uniform(0.05, 1.0))
-            await me.perform_rpc(destination_identity=AVATAR, method="lk.clear_buffer", payload="")
+            try:
+                await me.perform_rpc(
+                    destination_identity=AVATAR, method="lk.clear_buffer", payload=""
+                )
+            except rtc.RpcError:
+                self.unanswered += 1
 
 
 async def come_and_go(worker: Worker, joins: list[float]) -> None:
@@ -184,6 +190,7 @@ async def measure(seconds: float, load: str) -> dict[str, Any]:
             "seconds": round(seconds),
             "segments": segments,
             "finishes_missing_or_double": segments - finished,
+            "clears_unanswered": sum(talker.unanswered for talker in talkers),
             "joins": len(joins),
             "rss_mib_first": round(samples[0]["rss"], 1),
             "rss_mib_middle": round(middle["rss"], 1),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -50,7 +51,6 @@ class Conversation(RuleBasedStateMachine):
         self.told: dict[str, list[int]] = {sender: [] for sender in SENDERS}
         self.held: set[str] = set()
         self.read = 0
-        self.held: set[str] = set()
 
     @initialize(delay=st.sampled_from([4, 12, 35]), stall_at=st.integers(5, 400))
     def a_renderer_with_one_stall(self, delay: int, stall_at: int) -> None:
@@ -202,6 +202,18 @@ Conversation.TestCase.settings = settings(
     max_examples=150, stateful_step_count=30, deadline=None, print_blob=True
 )
 TestConversation = Conversation.TestCase
+
+
+class ManyConversations(Conversation):
+    """The same model at length, with `-m soak`."""
+
+
+ManyConversations.TestCase.settings = settings(
+    max_examples=10_000, stateful_step_count=30, deadline=None, print_blob=True
+)
+TestTenThousandConversations = pytest.mark.soak(
+    pytest.mark.timeout(7_200)(ManyConversations.TestCase)
+)
 
 
 def test_two_senders_are_heard_sample_by_sample_in_the_order_of_their_headers() -> None:
