@@ -48,6 +48,14 @@ class Skew:
         skew = np.concatenate([self.within(span) for span in spans])
         return 1000 * float(np.median(skew)) if len(skew) else None
 
+    def sound_since(self, sent: Skew, *spans: Span) -> float:
+        """How long sound took from another's recording to this one over spans, median in ms."""
+        there, way = analysis.pair(self._sounds, sent._sounds)
+        inside = np.zeros(len(there), np.bool_)
+        for begin, end in spans:
+            inside |= (there >= begin) & (there < end)
+        return 1000 * float(np.median(way[inside])) if inside.any() else 0.0
+
     def step(self, spans: list[Span], since: Span) -> float | None:
         """How much the median of these spans differs from an earlier one's, in ms."""
         before, after = self.median(since), self.median(*spans)
@@ -105,10 +113,15 @@ async def measure(there: Scene, short: bool) -> Outcome:
                 metrics[f"{kind}_step_after_{name}_ms"] = skew.step(spans, steady)
         for span in reconnected:
             metrics |= skew.summary(span, f"{kind}_skew_after_reconnect_ms")
-    # Compared with speech just before and just after: a receiver's buffer changes in minutes.
-    plainly, late = seen.median(*(plain or [steady])), seen.median(delayed)
-    injected = None if plainly is None or late is None else late - plainly
+    # Compared with speech just before and just after, and without what the receiver's sound buffer
+    # grew meanwhile: it changes in seconds.
+    plain = plain or [steady]
+    plainly, late = seen.median(*plain), seen.median(delayed)
+    grown = seen.sound_since(sent, delayed) - seen.sound_since(sent, *plain)
+    injected = None if plainly is None or late is None else late - plainly + grown
     metrics["injected_ms"] = None if injected is None else round(injected, 1)
+    metrics["sound_way_ms"] = round(seen.sound_since(sent, steady), 1)
+    metrics["sound_way_grew_with_injection_ms"] = round(grown, 1)
     gaps = np.diff(viewer.picture_times) * 1000
     metrics["picture_gap_ms_p99"] = round(float(np.percentile(gaps, 99)), 1)
     metrics |= {name: round(float(value), 1) for name, value in viewer.delays.items()}

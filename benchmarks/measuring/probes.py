@@ -44,7 +44,8 @@ class Probes:
             luma = np.frombuffer(frame.data, np.uint8, frame.width * frame.height)
             marks = read(luma.reshape(frame.height, frame.width))
             if self.delay:
-                later = {**options, "timestamp_us": 0}
+                stamp = options.get("timestamp_us", 0)
+                later = {**options, "timestamp_us": stamp and stamp + round(1e6 * self.delay)}
                 loop = asyncio.get_running_loop()
                 loop.call_later(self.delay, lambda: send(source, frame, **later))
             else:

@@ -31,7 +31,7 @@ class Viewer:
         self.seen = Recording()
         self._room = rtc.Room()
         self._tracks: list[rtc.RemoteTrack] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._watching: dict[int, asyncio.Task[None]] = {}
 
     async def join(self, where: dict[str, str]) -> str:
         """Join a room and take notes from then on."""
@@ -41,9 +41,12 @@ class Viewer:
 
     def _subscribed(self, track: rtc.RemoteTrack, *_: object) -> None:
         self._tracks.append(track)
+        # A track that its owner published anew after a reconnect goes on as silence beside it.
+        if before := self._watching.pop(track.kind, None):
+            before.cancel()
         is_video = track.kind == rtc.TrackKind.KIND_VIDEO
         work = self._watch(track) if is_video else listen(track, self.seen)
-        self._tasks.add(asyncio.create_task(work, name=f"viewer of {track.sid}"))
+        self._watching[track.kind] = asyncio.create_task(work, name=f"viewer of {track.sid}")
 
     async def _watch(self, track: rtc.RemoteTrack) -> None:
         async for event in rtc.VideoStream(track, format=rtc.VideoBufferType.I420):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.avsync import Skew
 from benchmarks.measuring import analysis, stimulus
 from benchmarks.measuring.marks import Marks
 from benchmarks.measuring.recording import Recorded, Recording, read, steady
@@ -20,9 +21,10 @@ def record(
     drift: float = 0.0,
     seed: int = 1,
     jitter: float = 0.0,
+    later: float = 0.0,
     pcm: np.ndarray | None = None,
 ) -> Recorded:
-    """A perfect avatar whose pictures are `late`, and later by `drift` a second."""
+    """A perfect avatar whose pictures are `late`, by `drift` a second more; its sound is `later`."""
     sound, _ = stimulus.bursts(COUNT, seed=seed)
     sound = sound if pcm is None else pcm
     rng = np.random.default_rng(5)
@@ -36,7 +38,7 @@ def record(
     wide = np.repeat(sound, 2)
     for number in range(len(wide) // 480):
         delayed = rng.exponential(jitter) if jitter and number % 7 else 0.0
-        seen.sound(100 + number / 100 + delayed, wide[480 * number : 480 * (number + 1)])
+        seen.sound(100 + later + number / 100 + delayed, wide[480 * number : 480 * (number + 1)])
     seen.streams.append(99.5)
     seen.delays["video_decode_ms"] = 1.5
     seen.write(path / "made.npz")
@@ -150,3 +152,13 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert made.counts[:5].tolist() == [0, 1, 2, 3, 4]
     assert len(made.times) == len(made.envelope)
     assert steady(np.empty(0)).size == 0
+
+
+def test_the_way_of_sound_from_one_process_to_another_is_read(tmp_path: Path) -> None:
+    sent = record(tmp_path)
+    (tmp_path / "viewer").mkdir()
+    heard = record(tmp_path / "viewer", later=0.07)
+    everything = (0.0, 1_000.0)
+    assert Skew(heard).sound_since(Skew(sent), everything) == pytest.approx(70, abs=1)
+    assert Skew(sent).sound_since(Skew(sent), everything) == pytest.approx(0, abs=1)
+    assert Skew(heard).sound_since(Skew(sent), (0.0, 1.0)) == 0.0
