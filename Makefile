@@ -1,6 +1,7 @@
 # make demo          installs what the demo needs, starts it, prints one URL
 # make install       everything a developer needs, into .venv
 # make test check    the tests (real livekit-server and Chromium included); linters and types
+# make test-gpu      the tests that need an NVIDIA GPU
 # make bench         short measurements of this machine; BENCH="render" for one of them
 # make train         trains the voice-to-face net: a night on a CPU, see docs/training.md; SCALE=0.1 to rehearse
 # make constraints   writes constraints.txt from what is installed now
@@ -17,10 +18,10 @@ PINNED := $(wildcard constraints.txt)
 SOURCES := pyproject.toml avatar-worker/pyproject.toml livekit-plugins-avaluma/pyproject.toml $(PINNED)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install demo test check bench train train-test constraints clean
+.PHONY: help install demo test test-gpu check bench train train-test constraints clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -6
+	@sed -n 's/^# //p' Makefile | head -7
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 15) else \
@@ -51,6 +52,9 @@ test: $(VENV)/.development
 	@echo "livekit-server: $$($(BIN)/python -m avatar_worker.demo.livekit_server)"
 	@echo "Chromium: $$($(BIN)/python -m avatar_worker.demo.chromium)"
 	$(BIN)/python -m pytest
+
+test-gpu: $(VENV)/.development
+	$(BIN)/python -m pytest -m gpu
 
 check: $(VENV)/.development
 	$(BIN)/ruff check .
