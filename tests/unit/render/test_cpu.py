@@ -75,8 +75,8 @@ def with_painted_lid(avatar: Avatar) -> Avatar:
     return replace(avatar, rig=rig, layers={**avatar.layers, "lid_l": lid})
 
 
-def test_names_and_the_best_choice_here() -> None:
-    assert make_renderer("auto").name == make_renderer("cpu").name == "cpu"
+def test_renderers_are_made_by_name() -> None:
+    assert make_renderer("cpu").name == "cpu"
     assert make_renderer("reference").name == "reference"
     with pytest.raises(ValueError, match="no renderer 'crayon'"):
         make_renderer("crayon")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-import importlib.util
 import platform
 import shutil
 import socket
@@ -18,7 +17,7 @@ from typing import Final
 
 from avatar_worker.avatars.library import AvatarEntry, AvatarLibrary
 from avatar_worker.config import Settings, is_loopback, read_settings, usable_cores
-from avatar_worker.errors import ConfigError
+from avatar_worker.errors import ConfigError, DeviceError
 from avatar_worker.room.door import SpeechFrom
 
 PYTHON: Final = ((3, 11), (3, 15))
@@ -115,12 +114,22 @@ def _device(settings: Settings) -> Iterator[Finding]:
     cards = _cards()
     if not cards:
         yield Finding("gpu", Level.NOTE, "there is none; faces are drawn by the CPU")
-    elif importlib.util.find_spec("torch") is None:
-        says = f"{', '.join(cards)}; without torch faces are drawn by the CPU"
-        yield Finding("gpu", Level.NOTE, says)
     else:
-        yield Finding("gpu", Level.GOOD, f"{', '.join(cards)}; torch is installed")
+        yield _drawn_by(settings, cards)
     yield Finding("sessions", Level.GOOD, f"at most {settings.max_sessions} at a time")
+
+
+def _drawn_by(settings: Settings, cards: list[str]) -> Finding:
+    from avatar_worker.render.cuda import Driver
+
+    shown = ", ".join(cards)
+    if settings.renderer not in ("auto", "cuda"):
+        return Finding("gpu", Level.NOTE, f"{shown}; not used (AVATAR_WORKER_RENDERER)")
+    try:
+        driver = Driver()
+    except DeviceError as error:
+        return Finding("gpu", Level.NOTE, f"{shown}; faces are drawn by the CPU: {error}")
+    return Finding("gpu", Level.GOOD, f"{shown}; faces are drawn by {driver.name}")
 
 
 def _cards() -> list[str]:

@@ -18,7 +18,7 @@ def render(
     speech: Annotated[Path, typer.Argument(help="A sound file with speech, e.g. speech.wav.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The video to write, .mp4.")],
     avatar: Annotated[str, typer.Option(help="An avatar's id, or a .hvia file.")] = "demo",
-    renderer: Annotated[str, typer.Option(help="auto, cpu or reference.")] = "auto",
+    renderer: Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")] = "auto",
     marks: Annotated[
         Path | None,
         typer.Option(help="Moods and gestures with their seconds, .json.", show_default=False),

@@ -43,7 +43,7 @@ def render_file(
         speech: Any sound file up to an hour.
         avatar: Who speaks.
         out: Where the MP4 goes; an older one is replaced when this one is complete.
-        renderer: `auto`, `cpu` or `reference`.
+        renderer: `auto`, `cpu`, `cuda` or `reference`.
         seed: Of the idle life: the same seed, the same film.
         marks: Moods and gestures, in the order of their times.
         progress: Told the share that is done, 0 to 1.

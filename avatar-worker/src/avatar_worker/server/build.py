@@ -16,7 +16,7 @@ from avatar_worker.engine import Engine, PictureOrder, Pipeline
 from avatar_worker.errors import AvatarError, ConfigError, DeviceError
 from avatar_worker.features import Audio2Face
 from avatar_worker.render import Renderer
-from avatar_worker.render.choose import make_renderer
+from avatar_worker.render.choose import make_renderer, most_at_once
 from avatar_worker.room.dispatch import DispatchDoor, DispatchOptions
 from avatar_worker.room.join import joiner
 from avatar_worker.room.presence import LeaveRules
@@ -87,8 +87,9 @@ def build_worker(settings: Settings, renderer: Renderer | None = None) -> Worker
             "AVATAR_WORKER_LOOK_AHEAD_MS must be 80: the weights that come with this version "
             "were trained for it"
         )
-    pipeline = Pipeline(renderer or make_renderer(settings.renderer), audio2face)
-    engine = Engine(pipeline, clock=clock)
+    renderer = renderer or make_renderer(settings.renderer)
+    pipeline = Pipeline(renderer, audio2face)
+    engine = Engine(pipeline, max_batch=most_at_once(renderer), clock=clock)
     library = AvatarLibrary(settings.avatars)
     _warm_up(engine, library, settings.default_avatar or DEMO_AVATAR)
     options = room_options(settings)
