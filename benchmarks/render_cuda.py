@@ -4,7 +4,8 @@
 
 Prints one JSON object: milliseconds for a picture when 1, 4, 16 and 64 sessions are drawn together
 (process CPU, and wall time until the I420 lies in memory of its own); memory of the GPU; agreement
-with the CPU renderer; sessions that one GPU draws at 25 pictures a second.
+with the CPU renderer; sessions that are drawn at 25 pictures a second, by the renderer alone and by the engine's whole way
+from a voice to a picture.
 """
 
 from __future__ import annotations
@@ -23,12 +24,18 @@ import numpy as np
 
 from avatar_worker.avatars import Avatar
 from avatar_worker.avatars.format.reader import read_avatar
+from avatar_worker.clock import Ticks
+from avatar_worker.engine import PictureOrder, Pipeline
+from avatar_worker.engine.pipeline import HOP
+from avatar_worker.face import Activity
+from avatar_worker.features import Audio2Face
 from avatar_worker.frames import FaceControls
+from avatar_worker.render import Renderer
 from avatar_worker.render.cpu import CpuRenderer
 from avatar_worker.render.cuda import CudaRenderer, Device, Driver
 
 from .envelope import envelope
-from .motion import at_rest
+from .motion import TICKS_PER_PICTURE, at_rest
 from .render import demo_avatar
 
 BATCHES: Final = (1, 4, 16, 64)
@@ -60,6 +67,39 @@ def batch_ms(
     for slot in slots:
         renderer.close(slot)
     return wall[_WARM_UP:], cpu[_WARM_UP:]
+
+
+def pipeline_ms(renderer: Renderer, avatar: Avatar, count: int, pictures: int) -> list[float]:
+    """Let sessions speak, with net, face and pictures as in the engine; return each batch's wall ms.
+
+    What they say is noise, which costs as much as words.
+    """
+    pipeline = Pipeline(renderer, Audio2Face())
+    slots = [pipeline.open(avatar, seed=seed) for seed in range(count)]
+    sound = np.random.default_rng(1).normal(0, 0.1, (16, HOP)).astype(np.float32)
+    wall = []
+    for n in range(_WARM_UP + pictures):
+        jobs = [
+            (
+                slot,
+                PictureOrder(
+                    pts=Ticks(n * TICKS_PER_PICTURE),
+                    speaking=True,
+                    analysis=sound[(n + i) % len(sound)],
+                    restart=n == 0,
+                    activity=Activity.SPEAKING,
+                ),
+            )
+            for i, slot in enumerate(slots)
+        ]
+        for slot, order in jobs:
+            slot.accept(order)
+        began = time.perf_counter_ns()
+        pipeline.draw(jobs)
+        wall.append((time.perf_counter_ns() - began) / 1e6)
+    for slot in slots:
+        pipeline.close(slot)
+    return wall[_WARM_UP:]
 
 
 def least_psnr_db(renderer: CudaRenderer, avatar: Avatar, motion: Sequence[FaceControls]) -> float:
@@ -127,7 +167,15 @@ def measure(path: Path, frames: int) -> dict[str, Any]:
     own = [replace(avatar, content_id=f"bench:{n}") for n in range(AVATARS)]
     wall, _ = batch_ms(renderer, own, motion)
     metrics[f"ms_wall_p50_{AVATARS}_avatars"] = round(float(np.median(wall)) / AVATARS, 4)
-    metrics["sessions_at_25_fps"] = int(PERIOD_MS / metrics[f"ms_wall_p50_{BATCHES[-1]}"])
+    most = BATCHES[-1]
+    metrics["sessions_at_25_fps"] = int(PERIOD_MS / metrics[f"ms_wall_p50_{most}"])
+    spent = float(np.median(pipeline_ms(renderer, avatar, most, frames))) / most
+    metrics[f"ms_wall_p50_{most}_with_net_and_face"] = round(spent, 4)
+    metrics["speaking_sessions_at_25_fps"] = int(PERIOD_MS / spent)
+    alone = float(np.median(pipeline_ms(renderer, avatar, 1, frames)))
+    metrics["ms_wall_p50_1_with_net_and_face"] = round(alone, 4)
+    slow = float(np.median(pipeline_ms(CpuRenderer(), avatar, 1, frames)))
+    metrics["ms_wall_p50_1_with_net_and_face_on_the_cpu"] = round(slow, 4)
     compared = motion[:: max(1, frames // COMPARED)]
     metrics["least_psnr_db_to_cpu"] = round(least_psnr_db(renderer, avatar, compared), 1)
     canvas = avatar.canvas

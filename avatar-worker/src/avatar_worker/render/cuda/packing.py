@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,8 @@ class Packed:
         job: A row of `jobs` for a picture of it, but for what depends on the picture. int32.
         lids: Roles of lids, in their order in a drive.
         parts: Roles of the slits' parts, in their order in a drive.
-        drive: How many numbers a drive has.
+        sizes: How many numbers a picture takes in each of the workspace's buffers.
+        items: How many threads each step needs for a picture.
     """
 
     ints: Ints
@@ -37,7 +39,8 @@ class Packed:
     job: Ints
     lids: tuple[str, ...]
     parts: tuple[str, ...]
-    drive: int
+    sizes: Mapping[str, int]
+    items: Mapping[str, int]
 
 
 class _Pile:
@@ -90,8 +93,31 @@ def pack(avatar: Avatar, field: VertexField) -> Packed:
         job=job,
         lids=tuple(lid.role for lid in lids),
         parts=tuple(part.role for part in parts),
-        drive=int(job[fields.WEIGHTS]) + len(field.delta),
+        sizes=_sizes(job),
+        items=_items(job),
     )
+
+
+def _sizes(job: Ints) -> dict[str, int]:
+    pixels = int(job[fields.WIDTH]) * int(job[fields.HEIGHT])
+    return {
+        "jobs": fields.JOB,
+        "drives": int(job[fields.WEIGHTS] + job[fields.SHAPES]),
+        "placed": 2 * int(job[fields.VERTICES]),
+        "maps": fields.PLANES * pixels,
+        "out": 3 * pixels // 2,
+    }
+
+
+def _items(job: Ints) -> dict[str, int]:
+    pixels = int(job[fields.WIDTH]) * int(job[fields.HEIGHT])
+    on_top, under = int(job[fields.ON_TOP]), int(job[fields.TRIANGLES] - job[fields.ON_TOP])
+    return {
+        "place": max(pixels, int(job[fields.VERTICES])),
+        "trace": fields.LANES * on_top,
+        "trace_under": fields.LANES * under,
+        "shade": pixels // 4,
+    }
 
 
 def _add_planes(job: Ints, ints: _Pile, planes: Planes) -> None:

@@ -8,7 +8,7 @@ memory the device draws the next.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field as made
+from dataclasses import dataclass, field as made, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from avatar_worker.render.vertices import VertexField
 
 from . import fields
 from .arena import Arena
+from .blocks import Blocks
 from .device import Device
 from .packing import Packed, pack
 from .workspace import Workspace
@@ -75,6 +76,7 @@ class CudaRenderer:
         self._ints = Arena(device, "i4", ARENA_STEP)
         self._floats = Arena(device, "f4", ARENA_STEP)
         self._workspace = Workspace(device)
+        self._blocks = Blocks()
 
     @property
     def name(self) -> str:
@@ -148,6 +150,7 @@ class CudaRenderer:
             del self._residents[_key(slot.avatar)]
             self._ints.give_back(resident.places[0])
             self._floats.give_back(resident.places[1])
+            self._blocks.keep(one.packed.sizes["out"] for one in self._residents.values())
 
     def _upload(self, avatar: Avatar) -> Resident:
         vertices = VertexField(avatar)
@@ -160,8 +163,7 @@ class CudaRenderer:
             raise
         job = packed.job.copy()
         job[fields.INTS], job[fields.FLOATS] = ints, floats
-        none = np.zeros(0, np.int32), np.zeros(0, np.float32)
-        kept = Packed(*none, job, packed.lids, packed.parts, packed.drive)
+        kept = replace(packed, ints=np.zeros(0, np.int32), floats=np.zeros(0, np.float32), job=job)
         return Resident(kept, Driver(avatar), vertices, (ints, floats))
 
     def _start(self, lot: Sequence[tuple[CudaSlot, FaceControls]], side: int) -> None:
@@ -177,7 +179,9 @@ class CudaRenderer:
         pictures = self._workspace.pictures(side)
         for (slot, controls), data in zip(lot, pictures, strict=True):
             canvas = slot.avatar.canvas
-            frames.append(VideoFrame(controls.pts, canvas.width, canvas.height, data.copy()))
+            own = self._blocks.array(len(data))
+            own[:] = data
+            frames.append(VideoFrame(controls.pts, canvas.width, canvas.height, own))
         return frames
 
 

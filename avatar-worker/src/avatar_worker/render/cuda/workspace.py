@@ -58,7 +58,7 @@ class Workspace:
         rows = min(MOST_ROWS, 1 << max(sessions - 1, 0).bit_length())
         needed = dict.fromkeys(_KINDS, 0)
         for packed in avatars:
-            for name, size in sizes_of(packed).items():
+            for name, size in packed.sizes.items():
                 needed[name] = max(needed[name], rows * size)
         for name, size in needed.items():
             old = self._arrays.get(name)
@@ -85,14 +85,13 @@ class Workspace:
 
     def add(self, packed: Packed) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Add a picture; return its job and its drive, to be filled in."""
-        side, sizes = self._hosts[self._side], sizes_of(packed)
-        at = {name: self._next[name] for name in _KINDS}
-        self._next = {name: at[name] + sizes[name] for name in _KINDS}
+        side, at = self._hosts[self._side], self._next
+        self._next = {name: at[name] + size for name, size in packed.sizes.items()}
         job = side["jobs"][at["jobs"] : self._next["jobs"]]
         job[:] = packed.job
         job[fields.DRIVE], job[fields.PLACED] = at["drives"], at["placed"]
         job[fields.MAPS], job[fields.OUT] = at["maps"], at["out"]
-        for name, count in items_of(packed).items():
+        for name, count in packed.items.items():
             self._items[name] = max(self._items[name], count)
         self._lots[self._side].append((at["out"], self._next["out"]))
         return job, side["drives"][at["drives"] : self._next["drives"]]
@@ -113,27 +112,3 @@ class Workspace:
         self._device.wait(side)
         out = self._hosts[side]["out"]
         return (out[start:stop] for start, stop in self._lots[side])
-
-
-def sizes_of(packed: Packed) -> dict[str, int]:
-    """How many numbers a picture takes in each buffer."""
-    pixels = int(packed.job[fields.WIDTH]) * int(packed.job[fields.HEIGHT])
-    return {
-        "jobs": fields.JOB,
-        "drives": packed.drive,
-        "placed": 2 * int(packed.job[fields.VERTICES]),
-        "maps": fields.PLANES * pixels,
-        "out": 3 * pixels // 2,
-    }
-
-
-def items_of(packed: Packed) -> dict[str, int]:
-    """How many threads each step needs for a picture."""
-    pixels = int(packed.job[fields.WIDTH]) * int(packed.job[fields.HEIGHT])
-    on_top, all_of_them = int(packed.job[fields.ON_TOP]), int(packed.job[fields.TRIANGLES])
-    return {
-        "place": max(pixels, int(packed.job[fields.VERTICES])),
-        "trace": fields.LANES * on_top,
-        "trace_under": fields.LANES * (all_of_them - on_top),
-        "shade": pixels // 4,
-    }
