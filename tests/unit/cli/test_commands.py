@@ -10,10 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from avatar_worker.avatars.format import write_avatar
-from avatar_worker.cli import checks
 from avatar_worker.cli.checks import Level, examine
 from avatar_worker.cli.main import app, exit_code, run, sentence
-from avatar_worker.config import Settings, read_settings, variable_name
+from avatar_worker.config import Settings, variable_name
 from avatar_worker.errors import ConfigError, DeviceError, PeerError
 from avatar_worker.version import __version__
 from fakes.avatars import tiny_avatar
@@ -331,9 +330,3 @@ def test_the_doctor_never_repeats_a_secret(monkeypatch: pytest.MonkeyPatch, shel
     monkeypatch.setenv("LIVEKIT_API_KEY", "key")
     monkeypatch.setenv("LIVEKIT_API_SECRET", "canary-" * 6)
     assert "canary" not in said("doctor", "--port", "0")[1]
-
-
-def test_a_machine_without_a_gpu_program_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    found = list(checks._device(read_settings()))
-    assert found[0].says == "there is none; faces are drawn by the CPU"

@@ -65,25 +65,48 @@ def test_a_gpu_is_asked_for_more_pictures_at_a_time(gpu: CpuAsGpu) -> None:
     assert most_at_once(make_renderer("cuda")) > most_at_once(make_renderer("cpu"))
 
 
+def said(**flags: str) -> checks.Finding:
+    return next(checks._device(read_settings(**flags)))
+
+
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "_cards", lambda: [CARD])
 
 
+@pytest.fixture
+def no_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+
+
 def test_the_doctor_names_the_gpu_that_draws(card: None, gpu: CpuAsGpu) -> None:
-    found = next(checks._device(read_settings()))
+    assert (said().level, said().says) == (Level.GOOD, f"{CARD}; it draws the faces")
+
+
+def test_the_doctor_finds_a_gpu_without_its_program(no_program: None, gpu: CpuAsGpu) -> None:
+    assert said().says == "A CPU in disguise; it draws the faces"
+
+
+def test_a_machine_without_a_gpu_is_fine(no_program: None, no_driver: None) -> None:
+    found = said()
     assert (found.level, found.says) == (
-        Level.GOOD,
-        f"{CARD}; faces are drawn by A CPU in disguise",
+        Level.NOTE,
+        "there is none; faces are drawn by the CPU",
     )
 
 
 def test_the_doctor_says_why_a_gpu_does_not_draw(card: None, no_driver: None) -> None:
-    found = next(checks._device(read_settings()))
-    assert found.level is Level.NOTE
-    assert found.says.startswith(f"{CARD}; faces are drawn by the CPU: there is no NVIDIA driver")
+    assert said().level is Level.NOTE
+    assert said().says.startswith(f"{CARD}; faces are drawn by the CPU: there is no NVIDIA driver")
 
 
-def test_the_doctor_knows_that_the_cpu_was_asked_for(card: None, gpu: CpuAsGpu) -> None:
-    found = next(checks._device(read_settings(renderer="cpu")))
-    assert found.says == f"{CARD}; not used (AVATAR_WORKER_RENDERER)"
+def test_a_gpu_that_was_asked_for_and_is_not_there_is_bad(no_driver: None) -> None:
+    found = said(renderer="cuda")
+    assert found.level is Level.BAD
+    assert "asked for, but there is no NVIDIA driver" in found.says
+    assert found.remedy
+
+
+def test_the_doctor_knows_that_the_cpu_was_asked_for(gpu: CpuAsGpu) -> None:
+    found = said(renderer="cpu")
+    assert found.says == "A CPU in disguise; not used (AVATAR_WORKER_RENDERER)"

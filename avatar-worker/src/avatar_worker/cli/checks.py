@@ -111,25 +111,26 @@ def _livekit(settings: Settings) -> Iterator[Finding]:
 
 
 def _device(settings: Settings) -> Iterator[Finding]:
-    cards = _cards()
-    if not cards:
-        yield Finding("gpu", Level.NOTE, "there is none; faces are drawn by the CPU")
-    else:
-        yield _drawn_by(settings, cards)
+    yield _drawn_by(settings)
     yield Finding("sessions", Level.GOOD, f"at most {settings.max_sessions} at a time")
 
 
-def _drawn_by(settings: Settings, cards: list[str]) -> Finding:
+def _drawn_by(settings: Settings) -> Finding:
     from avatar_worker.render.cuda import Driver
 
-    shown = ", ".join(cards)
-    if settings.renderer not in ("auto", "cuda"):
-        return Finding("gpu", Level.NOTE, f"{shown}; not used (AVATAR_WORKER_RENDERER)")
+    cards = ", ".join(_cards())
     try:
         driver = Driver()
     except DeviceError as error:
-        return Finding("gpu", Level.NOTE, f"{shown}; faces are drawn by the CPU: {error}")
-    return Finding("gpu", Level.GOOD, f"{shown}; faces are drawn by {driver.name}")
+        if settings.renderer == "cuda":
+            remedy = "install NVIDIA's driver, or set AVATAR_WORKER_RENDERER to auto"
+            return Finding("gpu", Level.BAD, f"it was asked for, but {error}", remedy)
+        if not cards:
+            return Finding("gpu", Level.NOTE, "there is none; faces are drawn by the CPU")
+        return Finding("gpu", Level.NOTE, f"{cards}; faces are drawn by the CPU: {error}")
+    if settings.renderer not in ("auto", "cuda"):
+        return Finding("gpu", Level.NOTE, f"{driver.name}; not used (AVATAR_WORKER_RENDERER)")
+    return Finding("gpu", Level.GOOD, f"{cards or driver.name}; it draws the faces")
 
 
 def _cards() -> list[str]:
