@@ -225,11 +225,13 @@ def _build(
     rgb = _read(photo)
     try:
         from avatar_worker.avatars.builder.portrait.build import build_portrait
+        from avatar_worker.avatars.builder.quality import described
     except ImportError as error:
         raise ConfigError(
             "building avatars needs more packages; run: pip install 'avaluma-avatar-worker[build]'"
         ) from error
 
+    measured: dict[str, float] = {}
     with progress_bar("building") as progress:
         avatar = build_portrait(
             rgb,
@@ -243,8 +245,11 @@ def _build(
             provenance=provenance(photo, rgb, synthetic=consent["subject"] == "synthetic"),
             progress=lambda step, share: progress(share),
             warn=lambda line: typer.echo(f"note: {line}", err=True),
+            report=measured.update,
         )
         content_id = write_avatar(avatar, out)
+    for line in described(measured):
+        typer.echo(line)
     typer.echo(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {content_id})")
 
 

@@ -54,7 +54,7 @@ class Interior:
         mouth_down: Unit vector from the upper to the lower lip, image axes.
         jaw_px: Travel of the lower teeth at `jawOpen` shape weight 1, canvas pixels.
         tongue_jaw_px: Travel of the tongue at `jawOpen` shape weight 1.
-        tongue_up_px: Rise of the tongue at `tongueUp` 1.
+        tongue_up_px: Rise of the tongue at `tongueUp` or `tongueOut` 1.
         gaze_px: Shift of the iris is this times the sine of the angle.
     """
 
@@ -144,7 +144,9 @@ class Driver:
         inside = self._interior
         x, y = inside.mouth_down
         teeth = inside.jaw_px * jaw
-        raised = min(max(float(given[CONTROL_INDEX["tongueUp"]]), 0.0), 1.0)
+        # From the front, a tongue between the teeth is a raised one.
+        raised = max(float(given[CONTROL_INDEX[name]]) for name in ("tongueUp", "tongueOut"))
+        raised = min(max(raised, 0.0), 1.0)
         tongue = inside.tongue_jaw_px * jaw - inside.tongue_up_px * raised
         return {"teeth_lower": (x * teeth, y * teeth), "tongue": (x * tongue, y * tongue)}
 

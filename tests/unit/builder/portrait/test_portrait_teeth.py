@@ -62,7 +62,7 @@ def test_own_teeth_end_at_the_biting_edge_and_at_the_corners(smile: Bytes) -> No
     y, x = np.mgrid[0 : teeth.alpha.shape[0], 0 : teeth.alpha.shape[1]]
     s, t = m.mouth.local(np.stack([x, y], -1) + np.array(teeth.origin, float))
     assert teeth.alpha[t > m.mouth.lower(s) + 0.06 * m.u].max() < 0.02
-    assert teeth.alpha[np.abs(s) > 0.98].max() < 0.02
+    assert teeth.alpha[np.abs(s) > 1.05].max() < 0.02
     assert teeth.alpha[0].max() < 0.02
 
 

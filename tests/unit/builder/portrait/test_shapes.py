@@ -6,7 +6,7 @@ import pytest
 
 from avatar_worker.avatars.builder.portrait.arkit import amplitude, arkit_to_shape
 from avatar_worker.avatars.builder.portrait.eye_shapes import eye_fields
-from avatar_worker.avatars.builder.portrait.mouth_shapes import JAW_U, mouth_fields
+from avatar_worker.avatars.builder.portrait.mouth_shapes import CORNER_SHARE, JAW_U, mouth_fields
 from avatar_worker.avatars.builder.portrait.shapes import SHAPES, displacements
 from avatar_worker.frames import ARKIT_NAMES, CONTROL_INDEX
 from fakes.portraits import NAMES, measured
@@ -18,8 +18,8 @@ CONTRACT = (
     "funnel", "press", "upperUp", "lowerDown", "lowerIn", "blinkL", "blinkR", "squintL",
     "squintR", "browUpL", "browUpR", "browDownL", "browDownR", "breath",
 )  # fmt: skip
-UNDRIVEN = {"jawForward", "mouthClose", "tongueOut"}
-"""`mouthClose` drives the seal in the renderer; the other two are not drawn."""
+UNDRIVEN = {"jawForward", "mouthClose"}
+"""`mouthClose` drives the seal in the renderer; a jaw that comes forward cannot be seen from there."""
 
 
 def grid(step: int = 8) -> Floats:
@@ -101,7 +101,7 @@ def test_the_jaw_takes_the_corners_along_by_their_share() -> None:
     corners = m.mouth.canvas(np.array([-1.0, 1.0]), np.zeros(2))
     upper, lower = mouth_fields(m, corners)["jawOpen"]
     np.testing.assert_allclose(upper, lower, atol=0.5)
-    np.testing.assert_allclose(lower @ m.mouth.down, 0.30 * JAW_U * m.u, rtol=0.15)
+    np.testing.assert_allclose(lower @ m.mouth.down, CORNER_SHARE * JAW_U * m.u, rtol=0.15)
 
 
 def test_without_parted_lips_closing_moves_next_to_nothing() -> None:
@@ -130,7 +130,7 @@ def test_breath_leaves_head_and_lower_edge_alone() -> None:
     assert field[:, 1].min() < -0.015 * m.u
 
 
-def test_every_control_but_three_drives_a_shape_or_the_gaze() -> None:
+def test_every_control_but_two_drives_a_shape_or_the_gaze() -> None:
     matrix = arkit_to_shape(measured("actor"))
     assert matrix.dtype == np.float32
     silent = {n for n in ARKIT_NAMES if not matrix[CONTROL_INDEX[n]].any()}

@@ -1,7 +1,7 @@
 """Bring a photo onto the canvas: scale and shift, nothing else.
 
-The face's centre goes to (W/2, .42 H). Where the photo ends before the canvas does, its border is
-continued and blurred. One `u` is the inter-ocular distance.
+The face's centre goes to (W/2, .42 H). Where the photo ends before the canvas does, it goes
+on mirrored and blurred. One `u` is the inter-ocular distance.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ HAIR_ABOVE_FACE_U: Final = 0.75
 
 AIR_U: Final = 0.35
 BODY_U: Final = 1.2
+
+MIRRORED: Final = 0.6
+"""Of the way from the chin to the photo's end, or of the eyes' distance if that is less."""
+
+MAX_GRAIN: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,10 @@ def crop_to_canvas(rgb: npt.NDArray[np.uint8], face: Face, canvas: Canvas) -> Cr
     chin = float(face.landmarks[152, 1])
     upper = max(0.0, -shift[1] / scale)  # the canvas's rows that the photo has, in photo pixels
     lower = min(float(height), (canvas.height - shift[1]) / scale)
+    # What is mirrored below the photo is chest or neck, never the chin.
+    depth = max(4.0, MIRRORED * scale * min(float(height) - chin, face.iod))
     return CroppedPortrait(
-        rgb=_continue_border(placed, valid),
+        rgb=_continue_border(placed, valid, depth),
         scale=scale,
         shift=shift,
         valid=valid,
@@ -138,16 +145,48 @@ def _place(
 
 
 def _continue_border(
-    placed: npt.NDArray[np.uint8], valid: npt.NDArray[np.uint8]
+    placed: npt.NDArray[np.uint8], valid: npt.NDArray[np.uint8], depth: float
 ) -> npt.NDArray[np.uint8]:
-    """Blur the replicated border, the stronger the farther from the photo: no streaks."""
+    """Go on where the photo ends: mirrored, soon blurred, with the photo's own grain.
+
+    Args:
+        placed: The canvas. uint8, (H, W, 3).
+        valid: 255 where it shows the photo. uint8, (H, W).
+        depth: So many pixels inside the photo's edge are mirrored, to and fro.
+    """
     if valid.all():
         return placed
-    distance = cv2.distanceTransform(255 - valid, cv2.DIST_L2, 3)
-    result = placed.astype(np.float32)
-    for sigma in (2.0, 6.0, 18.0):
-        soft = cv2.GaussianBlur(result, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-        share = np.clip(distance / (2 * sigma), 0, 1)[..., None]
-        result = result * (1 - share) + soft * share
+    rows, columns = np.flatnonzero(valid.any(1)), np.flatnonzero(valid.any(0))
+    y = _mirrored(placed.shape[0], int(rows[0]), int(rows[-1]), depth)
+    x = _mirrored(placed.shape[1], int(columns[0]), int(columns[-1]), depth)
+    result = placed[np.ix_(y, x)].astype(np.float32)
+    grain = _grain(result, valid)
+    distance = cv2.distanceTransform(255 - valid, cv2.DIST_L2, 5)
+    sharp = result
+    for sigma in (1.5, 3.0, 6.0, 12.0, 24.0):
+        soft = cv2.GaussianBlur(sharp, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+        share = np.clip(distance / (2.5 * sigma) - 0.4, 0, 1)[..., None]
+        result = np.asarray(result * (1 - share) + soft * share, np.float32)
+    result += grain * np.clip(distance / 4, 0, 1)[..., None]
     result[valid > 0] = placed[valid > 0]
     return np.clip(np.rint(result), 0, 255).astype(np.uint8)
+
+
+def _mirrored(size: int, first: int, last: int, depth: float) -> npt.NDArray[np.intp]:
+    """Which row (or column) of the photo each of the canvas shows: a strip, to and fro. (size,)."""
+    at = np.arange(size)
+    reach = max(1, min(round(depth), last - first))
+    beyond = np.maximum(first - at, 0) + np.maximum(at - last, 0)
+    back = reach - np.abs(beyond % (2 * reach) - reach)
+    inside = np.clip(at, first, last)
+    return np.asarray(np.where(at > last, last - back, np.where(at < first, first + back, inside)))
+
+
+def _grain(
+    picture: npt.NDArray[np.float32], valid: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float32]:
+    """Noise as strong as the photo's own, the same each time. (H, W, 1)."""
+    fine = picture.mean(-1) - cv2.GaussianBlur(picture.mean(-1), (0, 0), 1.0)
+    strength = float(np.clip(1.48 * np.median(np.abs(fine[valid > 0])), 0.0, MAX_GRAIN))
+    noise = np.random.default_rng(0).normal(0, strength, picture.shape[:2])
+    return noise.astype(np.float32)[..., None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import cv2
@@ -34,6 +35,13 @@ SMILE: Final = 0.55
 ROUNDING_U: Final = 0.01
 BLINK: Final = 0.55
 JAW_OPEN: Final = 0.25
+STRAIGHT_DEG: Final = 6.0
+"""A head turned by less looks straight into the camera."""
+
+UNSEEN: Final = (
+    "A hand, a microphone or hair over the mouth is not noticed: look at the preview before you "
+    "use the avatar."
+)
 
 
 def choose_face(faces: list[Face]) -> Face:
@@ -149,6 +157,29 @@ def scores(rgb: npt.NDArray[np.uint8], face: Face) -> dict[str, float]:
         "blink": min(shapes["eyeBlinkLeft"], shapes["eyeBlinkRight"]),
         "glasses": glasses_score(rgb, face),
     }
+
+
+def described(score: Mapping[str, float]) -> list[str]:
+    """Return what `scores` found in sentences, each with the value that would be good.
+
+    Args:
+        score: From `scores`.
+    """
+    pose = max(score["yaw_deg"], score["pitch_deg"], score["roll_deg"], key=abs)
+    glasses = "seem to be worn" if score["glasses"] >= WEARS else "are not seen"
+    return [
+        f"The face is {score['face_px']:.0f} pixels wide; from {GOOD_FACE_PX:.0f} on it is crisp.",
+        f"Its detail is {score['sharpness']:.1f}; below {MIN_SHARPNESS:.0f} it is blurred.",
+        f"Its brightness is {score['luma']:.0f} of 255; {MIN_LUMA:.0f} to {MAX_LUMA:.0f} will do.",
+        f"It is turned {abs(score['yaw_deg']):.0f}, bowed or raised {abs(score['pitch_deg']):.0f} "
+        f"and tilted {abs(score['roll_deg']):.0f} degrees; "
+        + ("straight enough." if abs(pose) < STRAIGHT_DEG else "0 would be best."),
+        f"The lips are {100 * max(0.0, score['lip_gap_u']):.0f} percent of the eyes' distance "
+        f"apart; {100 * LIP_GAP_U:.0f} or less count as closed.",
+        f"The smile is {100 * score['smile']:.0f} of 100; up to {100 * SMILE:.0f} counts as neutral.",
+        f"Glasses {glasses} ({score['glasses']:.2f}; {WEARS:.2f} and more count).",
+        UNSEEN,
+    ]
 
 
 def check_crop(portrait: CroppedPortrait) -> list[str]:

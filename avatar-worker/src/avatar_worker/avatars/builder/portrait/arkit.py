@@ -15,7 +15,11 @@ from .measures import Measures
 from .shapes import SHAPES
 
 OF_A_SMILE: Final = 0.6
-"""Share of rounding that a mouth bears whose photo smiles broadly: more pinches its corners."""
+"""Share of rounding and of more smiling that a mouth bears whose photo smiles broadly already."""
+
+SMILE: Final = 0.70
+SMILING_EYES: Final = 0.22
+"""Of a smile: what the corners of the mouth take, and what the lower lids do with the cheeks."""
 
 UNDER_GLASSES: Final = 0.4
 """Share of the brows' motion that a frame bears."""
@@ -31,13 +35,14 @@ MOUTH_GAINS: Final[dict[str, dict[str, float]]] = {
     "mouthShrugLower": {"press": 0.3},
     "mouthShrugUpper": {"upperUp": 0.2},
     "cheekPuff": {"cheekPuff": 1.0},
+    "tongueOut": {"lowerDown": 0.25, "upperUp": 0.1},
     **{f"mouthStretch{side}": {"stretch": 0.625} for side in BOTH},
     **{f"mouthDimple{side}": {"stretch": 0.2} for side in BOTH},
     **{f"mouthPress{side}": {"press": 0.85} for side in BOTH},
     **{f"mouthLowerDown{side}": {"lowerDown": 0.65} for side in BOTH},
     **{f"mouthUpperUp{side}": {"upperUp": 0.75} for side in BOTH},
     **{f"noseSneer{side}": {"upperUp": 0.15} for side in BOTH},
-    **{f"mouthSmile{side}": {f"smile{side[0]}": 0.4} for side in BOTH},
+    **{f"mouthSmile{side}": {f"smile{side[0]}": SMILE} for side in BOTH},
     **{f"mouthFrown{side}": {f"frown{side[0]}": 1.0} for side in BOTH},
     **{f"mouth{side}": {f"mouth{side[0]}": 1.0} for side in BOTH},
     **{f"jaw{side}": {f"mouth{side[0]}": 0.5} for side in BOTH},
@@ -53,6 +58,7 @@ FACE_GAINS: Final[dict[str, dict[str, float]]] = {
     **{f"cheekSquint{side}": {f"squint{side[0]}": 0.4} for side in BOTH},
     **{f"eyeWide{side}": {f"eyeWide{side[0]}": 1.0} for side in BOTH},
     **{f"eyeBlink{side}": {f"blink{side[0]}": 1.0} for side in BOTH},
+    **{f"mouthSmile{side}": {f"squint{side[0]}": SMILING_EYES} for side in BOTH},
     # The upper lid rides on the eyeball: it follows a look up or down.
     **{f"eyeLookDown{side}": {f"blink{side[0]}": 0.4} for side in BOTH},
     **{f"eyeLookUp{side}": {f"eyeWide{side[0]}": 0.7} for side in BOTH},
@@ -72,9 +78,9 @@ def arkit_to_shape(m: Measures, *, brows: float = 1.0) -> npt.NDArray[np.float32
         brows: How much the brows move; less under glasses, whose frame would bend.
     """
     matrix = np.zeros((len(CONTROL_NAMES), len(SHAPES)), np.float32)
-    held_back = {"brow": brows, "pucker": OF_A_SMILE, "funnel": OF_A_SMILE}
-    if not m.toothy:
-        held_back = {"brow": brows}
+    held_back = {"brow": brows}
+    if m.toothy:
+        held_back |= dict.fromkeys(("pucker", "funnel", "smile"), OF_A_SMILE)
     for gains, factor in ((MOUTH_GAINS, amplitude(m)), (FACE_GAINS, 1.0)):
         for control, shapes in gains.items():
             for shape, gain in shapes.items():

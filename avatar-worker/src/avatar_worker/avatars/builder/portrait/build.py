@@ -16,11 +16,12 @@ from avatar_worker.avatars.builder.crop import crop_to_canvas
 from avatar_worker.avatars.builder.glasses import WEARS, glasses_score
 from avatar_worker.avatars.builder.landmarks import find_faces
 from avatar_worker.avatars.builder.matte import person_matte
-from avatar_worker.avatars.builder.quality import check_crop, check_photo, choose_face
+from avatar_worker.avatars.builder.quality import check_crop, check_photo, choose_face, scores
 from avatar_worker.version import __version__
 
 from .arkit import UNDER_GLASSES, arkit_to_shape, box_weights
 from .depth import Depth, estimate_depth
+from .eye_shapes import blink_px
 from .eyeball import eye_layers
 from .interior import interior_numbers, mouth_layers
 from .lids import lid_layer
@@ -73,6 +74,7 @@ def build_portrait(
     created: str | None = None,
     progress: Callable[[str, float], None] | None = None,
     warn: Callable[[str], None] | None = None,
+    report: Callable[[Mapping[str, float]], None] | None = None,
 ) -> Avatar:
     """Make an avatar that the writer accepts.
 
@@ -91,6 +93,7 @@ def build_portrait(
             same file.
         progress: Told what is being done, and which share of the work is done before it.
         warn: Told, in a sentence, what will look worse than it could.
+        report: Told what an accepted photo was judged by: `quality.scores`.
 
     Raises:
         AvatarRefusedError: If the photo cannot make an avatar; the sentence says what to change.
@@ -102,6 +105,8 @@ def build_portrait(
     face = choose_face(find_faces(rgb))
     for sentence in check_photo(rgb, face):
         complain(sentence)
+    if report is not None:
+        report(scores(rgb, face))
     tell("crop", 0.15)
     portrait = crop_to_canvas(rgb, face, size)
     for sentence in check_crop(portrait):
@@ -193,12 +198,11 @@ def _slits(m: Measures) -> tuple[Slit, ...]:
     s = np.linspace(-1, 1, SEAM_POINTS)
     mouth = _slit("mouth", "mouth", m.mouth, m.seam(s), MOUTH_INNER)
     lids = tuple(
-        # A blink ends near the lower lid.
         _slit(
             f"lid_{side}",
             f"eye_{side}",
             m.eyes[side],
-            m.eyes[side].upper(s) * 0.08 + m.eyes[side].lower(s) * 0.92,
+            m.eyes[side].upper(s) + blink_px(m, side, s),
             (f"eye_{side}", f"iris_{side}", f"glint_{side}"),
         )
         for side in EYES

@@ -16,6 +16,9 @@ from .slit import Array, smoothstep
 CELL: Final = 8
 STEPS: Final = 600
 EARS: Final = (234, 454, 127, 356)
+SPINE_U: Final = 0.80
+"""How far behind the ears a head turns: nearer, and the face would turn on the spot."""
+
 FOCAL_U: Final = 14.0
 """Focal length in `u`: a portrait lens; less makes noses grow."""
 
@@ -77,7 +80,7 @@ def estimate_depth(m: Measures, alpha: npt.NDArray[np.float32]) -> Depth:
         z = np.where(fixed, known, cv2.blur(z, (3, 3), borderType=cv2.BORDER_REPLICATE))
     return Depth(
         z=np.asarray(cv2.GaussianBlur(z, (0, 0), 1.0), np.float64),
-        pivot=(float(m.mouth.centre[0]), chin_y + 0.15 * m.u, ear + 0.15 * m.u),
+        pivot=(float(m.mouth.centre[0]), chin_y + 0.15 * m.u, ear + SPINE_U * m.u),
         focal_px=FOCAL_U * m.u,
         fade=(chin_y - 0.15 * m.u, chin_y + 1.0 * m.u),
     )

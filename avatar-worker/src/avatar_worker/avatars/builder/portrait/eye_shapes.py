@@ -10,8 +10,11 @@ from .measures import EYES, Measures
 from .mouth_shapes import Pair
 from .slit import Array, Opening, bell, smoothstep
 
-UPPER_SHARE: Final = 0.92
+UPPER_SHARE: Final = 0.97
 """Of a blink's way; the lower lid comes up by the rest."""
+
+SAG_U: Final = 0.028
+"""How far both lids sink together at the middle of a closed eye: its line is an arc, not a ruler."""
 
 LASHES_U: Final = 0.045
 INNER: Final = {"l": -1.0, "r": 1.0}
@@ -54,14 +57,15 @@ def _lid_shapes(m: Measures, side: str, xy: Array) -> dict[str, Pair]:
     s, t = eye.local(xy)
     opening = np.maximum(eye.lower(s) - eye.upper(s), 0)
     middle = np.clip(1 - s * s, 0, None)
-    upper = _upper_lid(m, eye, m.brow_edge_px[side], s, t)
+    upper = upper_lid(m, side, s, t)
     lower = _lower_lid(m, eye, s, t)
     zero = np.zeros_like(s)
 
     def lids(down_upper: Array, down_lower: Array) -> Pair:
         return eye.vector(zero, down_upper * upper), eye.vector(zero, down_lower * lower)
 
-    blink, rise = lids(UPPER_SHARE * opening + 0.010 * u * middle, -(1 - UPPER_SHARE) * opening)
+    sag = SAG_U * u * middle
+    blink, rise = lids(blink_px(m, side, s), sag - (1 - UPPER_SHARE) * opening)
     # The lashes beyond the outer corner bow with the lid, or they stand up like a horn.
     outer = bell(s + INNER[side], 0.34) * smoothstep(0.06 * u, -0.01 * u, t)
     outer = outer * (1 - smoothstep(0.08 * u, 0.22 * u, -t))
@@ -73,9 +77,16 @@ def _lid_shapes(m: Measures, side: str, xy: Array) -> dict[str, Pair]:
     }
 
 
-def _upper_lid(m: Measures, eye: Opening, brow: Array, s: Array, t: Array) -> Array:
+def blink_px(m: Measures, side: str, s: Array) -> Array:
+    """How far down a blink brings the upper lid's edge: to the lower one and a little over it."""
+    eye = m.eyes[side]
+    opening = np.maximum(eye.lower(s) - eye.upper(s), 0)
+    return np.asarray(UPPER_SHARE * opening + (0.010 + SAG_U) * m.u * np.clip(1 - s * s, 0, None))
+
+
+def upper_lid(m: Measures, side: str, s: Array, t: Array) -> Array:
     """1 at the upper lid's edge; ends below the brow, which a blink must not drag along."""
-    u = m.u
+    eye, brow, u = m.eyes[side], m.brow_edge_px[side], m.u
     to_brow = eye.upper(s) - np.interp(s, brow[:, 0], brow[:, 1])
     still = 0.030 * u  # the lashes' roots go down as a whole
     reach = np.clip(0.85 * to_brow - still, 0.055 * u, 0.17 * u)

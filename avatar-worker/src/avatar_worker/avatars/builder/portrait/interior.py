@@ -27,6 +27,12 @@ LOWER_EDGE_MM: Final = 0.3
 
 GUM: Final = (138.0, 70.0, 68.0)
 CAVITY: Final = (92.0, 37.0, 35.0)
+CHEEK: Final = (112.0, 55.0, 50.0)
+"""The lining of the cheek: it comes near the lips' corners, where light still falls in."""
+
+CHEEK_FROM: Final = (0.50, 1.0)
+"""Of half the mouth's width: where the lining begins to show before the throat, and does fully."""
+
 TONGUE: Final = (172.0, 84.0, 80.0)
 SUPERSAMPLING: Final = 4
 
@@ -66,7 +72,7 @@ def interior_numbers(m: Measures) -> dict[str, object]:
     jaw = JAW_U * m.u
     return {
         "mouth_down": [float(m.mouth.down[0]), float(m.mouth.down[1])],
-        "jaw_px": 0.90 * jaw,
+        "jaw_px": 0.80 * jaw,
         "tongue_jaw_px": 0.60 * jaw,
         "tongue_up_px": 9.0 * m.mm,
         "gaze_px": 0.16 * m.u,
@@ -130,11 +136,13 @@ def _held(enamel: Array, rgb: npt.NDArray[np.uint8], m: Measures) -> Array:
 
 
 def _cavity(sheet: _Sheet, m: Measures) -> Array:
-    """Dark, darker upwards and to the corners."""
+    """The throat, dark and darker upwards, and beside it the cheeks, dim flesh."""
     upwards = 1 - 0.6 / (1 + np.exp(-(6 - sheet.y) / 4))
-    side = (sheet.x * m.mm / (1.05 * m.mouth.half_width)) ** 2
-    shade = upwards * (1 - 0.5 * np.minimum(1, side))
-    return np.asarray(shade[..., None] * np.array(CAVITY))
+    aside = np.abs(sheet.x) * m.mm / m.mouth.half_width
+    throat = (upwards * (1 - 0.35 * np.minimum(1, aside**2)))[..., None] * np.array(CAVITY)
+    near = smoothstep(*CHEEK_FROM, aside)[..., None]
+    flesh = (0.62 + 0.14 * near) * np.array(CHEEK)
+    return np.asarray(throat * (1 - near) + flesh * near)
 
 
 def _tongue(sheet: _Sheet, light: Array) -> tuple[Array, Array]:
@@ -145,7 +153,7 @@ def _tongue(sheet: _Sheet, light: Array) -> tuple[Array, Array]:
     dome = np.clip(1 - e, 0, 1) ** 0.6
     groove = np.exp(-((sheet.x / 1.4) ** 2)) * smoothstep(-10.0, 2.0, sheet.y - centre)
     shine = np.exp(-(((sheet.x - 4) / 5) ** 2) - (((sheet.y - centre + 7) / 2.2) ** 2))
-    shade = 0.50 + 0.38 * dome - 0.10 * groove
+    shade = 0.45 + 0.38 * dome - 0.10 * groove
     colour = shade[..., None] * np.array(TONGUE) * light + (10 * shine)[..., None]
     return np.asarray(colour), alpha
 
@@ -155,7 +163,7 @@ def _row(
 ) -> tuple[Array, Array]:
     """One row of teeth with its gum; `way` is -1 where the roots point upwards."""
     # From the biting edge towards the root, following the arch's slight curve.
-    root = way * (sheet.y - edge) - 0.0022 * sheet.x**2 * (1.0 if way < 0 else 0.6)
+    root = way * (sheet.y - edge) - 0.0013 * sheet.x**2
     colour, alpha = np.zeros((*sheet.x.shape, 3)), np.zeros(sheet.x.shape)
     for half, teeth in zip((-1.0, 1.0), row.teeth, strict=True):
         x = half * sheet.x
@@ -168,18 +176,19 @@ def _row(
             left, right = row.arch_mm * np.sin(first), row.arch_mm * np.sin(last)
             facing = float(np.cos((first + last) / 2))
             across = (x - (left + right) / 2) / max((right - left) / 2, 0.3)
-            short = 0.5 if index == 1 and way < 0 else 0.25 * index * (way < 0)
+            # Side teeth stand hardly higher than the front ones: in a wide mouth they go on.
+            short = 0.5 if index == 1 and way < 0 else 0.12 * index * (way < 0)
             own = mine & (np.abs(across) <= 1.0)
             colour[own], alpha[own] = _tooth(
                 across[own], root[own] - short, size[1], facing, index, light, enamel
             )
         end = row.arch_mm * np.sin(min(travelled / row.arch_mm, 1.5))
-        alpha[mine] *= smoothstep(end, end - 3.0, x[mine])
+        alpha[mine] *= smoothstep(end + 0.5, end - 2.0, x[mine])
     # The upper lip's shade falls on the upper row; the lower row lies deeper.
     shade = (
         0.45 + 0.55 * smoothstep(-4.0, 1.2, sheet.y)
         if way < 0
-        else 0.74 - 0.20 * smoothstep(3.0, 12.0, sheet.y - edge)
+        else 0.63 - 0.22 * smoothstep(2.0, 9.0, sheet.y - edge)
     )
     return np.asarray(colour * np.asarray(shade)[..., None]), alpha
 

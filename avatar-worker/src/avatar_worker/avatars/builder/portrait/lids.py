@@ -1,7 +1,12 @@
-"""What a closing upper lid looks like: skin, where the photo has lashes and the socket's shadow."""
+"""What a closed eye looks like: a lid with its fold, and lashes that hang over the cheek.
+
+Painted on the texture plane for the place where it lies on the screen when the eye is closed: the
+mesh stretches a strip of skin over the whole eyeball, and what is painted must not look stretched.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -10,14 +15,13 @@ import numpy.typing as npt
 
 from avatar_worker.avatars.avatar import Layer
 
+from .eye_shapes import INNER, blink_px, upper_lid
 from .fill import Floats, push_pull, to_bytes
+from .lashes import lashes
 from .measures import Measures
 from .slit import Array, smoothstep
 
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
-
-LASHES_U: Final = (0.016, 0.036)
-"""This far above the edge the photo's lashes stay, and from there on the lid is painted."""
 
 SHADOW_PERCENTILE: Final = 45.0
 """Skin around the eye that is darker than this is shadow, lash or fold."""
@@ -28,15 +32,41 @@ FORWARD: Final = 0.85
 OTHER_HUE: Final = 0.75
 """How far it takes the hue of the skin around: lids stay redder."""
 
-NEED: Final = (0.02, 0.22)
-"""Where the photo is darker than the painted lid by this share it begins to be replaced, and is."""
+STRAY: Final = (0.05, 0.15)
+"""Thin lines beside the eye are lashes where they are darker than around them by this share."""
 
-GRAIN: Final = 0.5
+GRAIN: Final = 0.8
 """Share of the cheek's fine detail that the painted lid takes."""
+
+BELOW_U: Final = 0.055
+"""So far under the lower lid's edge its wet rim and the photo's own lashes are painted over."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the pixels around one eye lie.
+
+    Attributes:
+        s: Along the eye, -1 and 1 at its corners. (h, w).
+        t: Downwards, canvas pixels.
+        above: Over the open upper lid's edge, pixels.
+        below: Under the lower lid's edge.
+        over: Over the closed eye's line, once the eye is closed.
+        height: Of the closed lid, from that line to where its skin no longer moves.
+        top: How far over the open edge the brow begins.
+    """
+
+    s: Array
+    t: Array
+    above: Array
+    below: Array
+    over: Array
+    height: Array
+    top: Array
 
 
 def lid_layer(rgb: npt.NDArray[np.uint8], m: Measures, side: str) -> Layer:
-    """Paint one upper lid. Clear at the lashes, towards the brow, and where the photo will do.
+    """Paint one closed eye. Clear towards the brow, towards the cheek, and beside the eye.
 
     Args:
         rgb: The portrait on its canvas. uint8, (H, W, 3).
@@ -56,30 +86,77 @@ def lid_layer(rgb: npt.NDArray[np.uint8], m: Measures, side: str) -> Layer:
     y, x = np.mgrid[top:bottom, left:right]
     s, t = eye.local(np.stack([x, y], -1) * 1.0)
     part = rgb[top:bottom, left:right].astype(np.float32)
+    at = _place(m, side, s, t)
 
-    brow = m.brow_edge_px[side]
+    near = (np.abs(s) < 1.6) & (at.above < at.top - 0.02 * u) & (at.below < 0.34 * u)
+    near &= (at.above > 0.05 * u) | (at.below > 0.06 * u) | (np.abs(s) > 1.15)
+    own = near & (at.above > 0.05 * u) & (np.abs(s) < 1.3)
+    q = np.clip(at.over / at.height, 0, 1.5)
+    # The ball's bulge catches the light; towards brow and corners the socket's shade remains.
+    forward = FORWARD * np.exp(-(((q - 0.30) / 0.42) ** 2)) * (1 - 0.55 * np.clip(s**2, 0, 1))
+    plain = _painted(part, near, own, forward, u)
+    mirrored = eye.canvas(s, eye.lower(s) + 0.10 * u + np.abs(at.over)) - [left, top]
+    lid = (plain + GRAIN * _grain(part, mirrored, u)) * _relief(at, q, u)[..., None]
+    cheek = push_pull(part, (at.below > 1.3 * BELOW_U * u) & (np.abs(s) < 1.5))
+    strip, hair = lashes(part, s * INNER[side], at.over, at.below, u)
+
+    beside = 1 - smoothstep(0.75, 1.40, np.abs(s))
+    skin = (1 - smoothstep(0.45, 1.0, at.above / at.top)) * beside
+    bare, stray = _without_lashes(part, u)
+    stray = stray * (1 - smoothstep(1.40, 1.75, np.abs(s)))
+    stray = stray * (1 - smoothstep(0.45, 0.85, at.above / at.top)) * (1 - skin)
+    both = skin + stray
+    lid = (lid * skin[..., None] + bare * stray[..., None]) / np.maximum(both, 1e-3)[..., None]
+    rim = smoothstep(BELOW_U * u, 0.5 * BELOW_U * u, at.below) * smoothstep(1.05, 0.9, np.abs(s))
+    upper = (t < (eye.upper(s) + eye.lower(s)) / 2)[..., None]
+    alpha = np.where(upper[..., 0], both, rim)
+    colour = np.where(upper, lid, cheek)
+    covered = strip + alpha * (1 - strip)
+    share = (strip / np.maximum(covered, 1e-3))[..., None]
+    return _cut(f"lid_{side}", (left, top), colour * (1 - share) + hair * share, covered)
+
+
+def _place(m: Measures, side: str, s: Array, t: Array) -> _Place:
+    eye = m.eyes[side]
     above = eye.upper(s) - t
-    to_brow = np.maximum(eye.upper(s) - np.interp(s, brow[:, 0], brow[:, 1]), 0.06 * u)
-    below = t - eye.lower(s)
-    near = (np.abs(s) < 1.6) & (above < to_brow - 0.02 * u) & (below < 0.34 * u)
-    near &= (above > 0.05 * u) | (below > 0.06 * u) | (np.abs(s) > 1.15)
-    own = near & (above > 0.05 * u) & (np.abs(s) < 1.3)
-    lid = _painted(part, near, own, u)
-    mirrored = eye.canvas(s, eye.lower(s) + 0.10 * u + np.abs(above)) - [left, top]
-    lid = lid + GRAIN * _grain(part, mirrored, u)
-    alpha = smoothstep(LASHES_U[0] * u, LASHES_U[1] * u, above)
-    alpha = alpha * (1 - smoothstep(0.40, 1.0, above / to_brow))
-    alpha = alpha * (1 - smoothstep(0.65, 1.40, np.abs(s)))
-    soft = cv2.GaussianBlur(part, (0, 0), 0.012 * u) @ LUMA
-    missing = 1 - soft / np.maximum(lid @ LUMA, 1.0)
-    alpha = alpha * smoothstep(NEED[0], NEED[1], np.asarray(missing, np.float64))
-    return _cut(f"lid_{side}", (left, top), lid, alpha)
+    brow = m.brow_edge_px[side]
+    to_brow = eye.upper(s) - np.interp(s, brow[:, 0], brow[:, 1])
+    over = above + blink_px(m, side, s) * (1 - upper_lid(m, side, s, t))
+    height = np.maximum(over - above + 0.17 * m.u, 0.10 * m.u)
+    return _Place(s, t, above, t - eye.lower(s), over, height, np.maximum(to_brow, 0.06 * m.u))
+
+
+def _relief(at: _Place, q: Array, u: float) -> Array:
+    """Light on a closed lid: the ball's bulge, the fold above it, shade at the lashes.
+
+    Args:
+        at: Where the pixels lie.
+        q: 0 at the closed line, 1 where the lid's skin ends. (h, w).
+        u: Inter-ocular distance, pixels.
+    """
+    middle = np.clip(1 - at.s**2, 0, 1)
+    bulge = 0.04 * np.exp(-(((q - 0.40) / 0.22) ** 2)) * middle
+    fold = 0.10 * np.exp(-(((q - 0.82) / 0.09) ** 2)) * middle**0.5
+    shade = 0.14 * np.exp(-np.maximum(at.over, 0) / (0.040 * u))
+    return np.asarray(1 + bulge - fold - shade)
 
 
 def _painted(
-    part: Floats, near: npt.NDArray[np.bool_], own: npt.NDArray[np.bool_], u: float
+    part: Floats,
+    near: npt.NDArray[np.bool_],
+    own: npt.NDArray[np.bool_],
+    forward: Array,
+    u: float,
 ) -> Floats:
-    """Smooth skin: the lid's own colours without their streaks, brought towards the skin around."""
+    """Smooth skin: the lid's own colours without their streaks, brought towards the skin around.
+
+    Args:
+        part: The photo around the eye. (h, w, 3).
+        near: Skin around the eye and of the lid.
+        own: The lid's.
+        forward: How far it takes the light of the skin around. (h, w).
+        u: Inter-ocular distance, pixels.
+    """
     luma = part @ LUMA
     if own.sum() < 12:
         return part
@@ -92,9 +169,19 @@ def _painted(
     weight = np.asarray(cv2.GaussianBlur(weight, size, sigmaX=wide, sigmaY=high), np.float32)
     known = weight > 0.01
     socket = push_pull(colour / np.maximum(weight, 0.01)[..., None], known)
-    light = (socket + FORWARD * (around - socket)) @ LUMA
+    light = (socket + forward[..., None] * (around - socket)) @ LUMA
     hue = socket + OTHER_HUE * (around - socket)
     return np.asarray(hue * (light / np.maximum(hue @ LUMA, 1.0))[..., None], np.float32)
+
+
+def _without_lashes(part: Floats, u: float) -> tuple[Floats, Array]:
+    """The photo without thin dark lines, (h, w, 3), and how surely each pixel is on one, (h, w)."""
+    side = 2 * max(1, round(0.035 * u)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    bare = cv2.GaussianBlur(cv2.morphologyEx(part, cv2.MORPH_CLOSE, kernel), (0, 0), 0.02 * u)
+    light = np.asarray(bare @ LUMA, np.float64)
+    darker = 1 - np.asarray(part @ LUMA, np.float64) / np.maximum(light, 1.0)
+    return np.asarray(bare, np.float32), smoothstep(*STRAY, darker)
 
 
 def _grain(part: Floats, where: Array, u: float) -> Floats:
@@ -105,7 +192,7 @@ def _grain(part: Floats, where: Array, u: float) -> Floats:
     return np.asarray(np.clip(found, -6, 6), np.float32)
 
 
-def _cut(role: str, origin: tuple[int, int], colour: Floats, alpha: Array) -> Layer:
+def _cut(role: str, origin: tuple[int, int], colour: Array, alpha: Array) -> Layer:
     """Keep the box of what is not clear, and one clear pixel around it."""
     pixels = np.dstack([to_bytes(colour), to_bytes(alpha * 255)])
     pixels[[0, -1], :, 3] = 0

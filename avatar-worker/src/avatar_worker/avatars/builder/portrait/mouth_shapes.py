@@ -19,13 +19,19 @@ Pair = tuple[Array, Array]
 """Displacements of the upper and the lower skin, canvas pixels. Each (n, 2)."""
 
 JAW_U: Final = 0.50
-"""The chin's travel at weight 1, in `u`."""
+"""The lower lip's travel at weight 1, in `u`."""
 
-CORNER_SHARE: Final = 0.30
-"""What the corners take of the jaw's travel; less tears, more makes a letter-box."""
+CHIN_SHARE: Final = 0.57
+"""What the chin's outline shows of it: a jaw swings back while it drops."""
+
+CORNER_SHARE: Final = 0.36
+"""What the corners take of it; less tears, more makes a letter-box."""
+
+JAW_NARROWS: Final = 0.32
+"""How far a dropping jaw draws the corners together, of `narrow`."""
 
 SEAL_FROM_ABOVE: Final = 0.35
-UNSMILE: Final = {"narrow": 0.13, "smileL": -0.33, "smileR": -0.33}
+UNSMILE: Final = {"narrow": 0.13, "smileL": -0.27, "smileR": -0.27}
 """Weights that a smiling photo keeps all the time, folded into `close`."""
 
 
@@ -74,16 +80,16 @@ def mouth_fields(m: Measures, xy: Array) -> dict[str, Pair]:
     aperture = JAW_U * u * _aperture(a) * face + arch
     fields = {
         "narrow": both((n_up, zero), (n_low, zero)),
-        "jawOpen": both((0.14 * n_up, jaw_up), (0.14 * n_low, jaw_low)),
+        "jawOpen": both((JAW_NARROWS * n_up, jaw_up), (JAW_NARROWS * n_low, jaw_low)),
         "seal": both(
             (zero, SEAL_FROM_ABOVE * aperture * up.reach),
             (zero, -(1 - SEAL_FROM_ABOVE) * aperture * low.reach),
         ),
         "stretch": both((-0.20 * n_up, zero), (-0.20 * n_low, zero)),
-        "pucker": both((0.27 * n_up, 0.24 * q_up), (0.27 * n_low, 0.24 * q_low)),
+        "pucker": both((0.34 * n_up, 0.24 * q_up), (0.34 * n_low, 0.24 * q_low)),
         "funnel": both(
-            (0.13 * n_up, 0.14 * q_up - _window(a, 2.6) * 0.030 * u * up.reach),
-            (0.13 * n_low, 0.14 * q_low + _window(a, 2.6) * 0.075 * u * low.reach),
+            (0.09 * n_up, 0.14 * q_up - _window(a, 2.6) * 0.008 * u * up.reach),
+            (0.09 * n_low, 0.14 * q_low + _window(a, 2.6) * 0.075 * u * low.reach),
         ),
         "press": both((zero, -0.42 * q_up), (zero, -0.42 * q_low)),
         "upperUp": both((zero, -_window(a, 3.2) * 0.075 * u * up.reach), (zero, zero)),
@@ -180,7 +186,7 @@ def _jaw(m: Measures, plane: _Plane, *, lower: bool) -> Array:
     c, a, t = CORNER_SHARE, plane.a, plane.t
     inside = c + (1 - c) * _window(a, 3.2) if lower else c * np.minimum(a, 1) ** 3.2
     lip = np.where(a <= 1, inside, c * (1 - smoothstep(1.0, 2.4, a)))
-    body = 1 - smoothstep(1.5, 3.0, a)
+    body = CHIN_SHARE * (1 - smoothstep(1.5, 3.0, a))
     blend = smoothstep(0, 0.8 * m.chin_px, t)
     neck = 1 - smoothstep(0.90 * m.chin_px, m.chin_px + 0.62 * m.u, t)
     below = (lip * (1 - blend) + body * blend) * neck
@@ -201,7 +207,7 @@ def _corner_shapes(m: Measures, up: _Plane, low: _Plane, side: str, sign: float)
     for plane in (up, low):
         corner = bell(np.hypot((plane.s - sign) * hw, plane.t), 0.42 * u)
         # The seam's coordinates are shared by both skins on the cheek.
-        cheek = bell(np.hypot((plane.s - sign * 1.55) * hw, plane.t + 0.62 * u), 0.40 * u)
-        smile.append(vector(sign * 0.13 * u * corner, -0.11 * u * corner - 0.045 * u * cheek))
+        cheek = bell(np.hypot((plane.s - sign * 1.55) * hw, plane.t + 0.60 * u), 0.36 * u)
+        smile.append(vector(sign * 0.10 * u * corner, -0.14 * u * corner - 0.065 * u * cheek))
         frown.append(vector(np.zeros_like(corner), 0.09 * u * corner))
     return {f"smile{side}": (smile[0], smile[1]), f"frown{side}": (frown[0], frown[1])}

@@ -81,10 +81,10 @@ def own_teeth(rgb: npt.NDArray[np.uint8], m: Measures) -> OwnTeeth | None:
     below = t - edge(s)
     crown = smoothstep(CROWN_MM * m.mm, (CROWN_MM - 2.5) * m.mm, -below)
     alpha = smoothstep(0.020 * m.u, -0.012 * m.u, below) * crown
-    alpha = alpha * smoothstep(0.97, 0.80, np.abs(s))
+    alpha = alpha * smoothstep(1.04, 0.92, np.abs(s))
     # Under the lip that the photo lifted they lie in its shade, and a smile is wider than speech.
     shade = 1 - 0.45 * smoothstep(0.0, 5.0 * m.mm, upper - t)
-    shade = shade * (1 - 0.45 * smoothstep(0.45, 0.95, np.abs(s)))
+    shade = shade * (1 - 0.62 * smoothstep(0.45, 1.0, np.abs(s)))
     brightest = float(np.percentile((part @ LUMA)[known], 95))
     held = min(1.0, BRIGHTEST * skin_luma(rgb, m) / max(brightest, 1.0))
     colour = np.asarray(colour * (held * shade)[..., None], np.float32)
