@@ -7,12 +7,12 @@ import pytest
 from tests.fakes.avatars import HEIGHT, WIDTH, tiny_rig
 
 from avatar_worker.render import nodes, planar
-from avatar_worker.render.cells import CLEAR, MIXED, REACH, SOLID, person_cells
+from avatar_worker.render.cells import person_cells
 from avatar_worker.render.colour import coefficients, rgb_to_i420
 from avatar_worker.render.nodes import PAD, UNSEEN
-from avatar_worker.render.planar import covers_of, pack_skin, taps_of
 from avatar_worker.render.prepared import flat, packed
 from avatar_worker.render.reference import sample, texture_map
+from avatar_worker.render.textures import covers_of, pack_skin, taps_of
 
 SIZE = WIDTH * HEIGHT
 TABLE = coefficients("bt601", "full")
@@ -53,9 +53,8 @@ def painted(fine: np.ndarray, skin: np.ndarray, background: np.ndarray) -> np.nd
     kinds = np.empty((HEIGHT // 8, WIDTH // 8), np.uint8)
     covers, *samples = textures(skin)
     person_cells(fine, covers, WIDTH, HEIGHT, kinds)
-    lines = tuple(np.empty(WIDTH + 16, np.int32) for _ in range(planar.LINES))
     out, rows = background.copy(), (0, HEIGHT // 8)
-    planar.draw_person(fine, 0, rows, tuple(samples), WIDTH, HEIGHT, background, kinds, lines, out)
+    planar.draw_person(fine, 0, rows, tuple(samples), WIDTH, HEIGHT, background, kinds, out)
     return out
 
 
@@ -131,69 +130,3 @@ def test_samples_at_the_farthest_nodes_stay_inside_the_textures(far: int) -> Non
     out = painted(fine, skin, np.zeros(SIZE * 3 // 2, np.uint8))
     assert (out[:SIZE] == 200).all()
     assert (out[SIZE:] == 128).all()
-
-
-def test_covers_know_the_clear_the_solid_and_the_edge_between() -> None:
-    alpha = np.zeros((60, 80), np.uint8)
-    alpha[:, 30:] = 255
-    kinds = covers_of(alpha).reshape(60 + 2 * PAD, 80 + 2 * PAD)[PAD:-PAD, PAD:-PAD]
-    assert (kinds[:, : 30 - REACH] == CLEAR).all()
-    assert (kinds[:, 30 - REACH : 30 + REACH] == MIXED).all()
-    assert (kinds[:, 30 + REACH :] == SOLID).all()
-
-
-def test_one_half_clear_pixel_makes_its_surroundings_mixed() -> None:
-    alpha = np.full((60, 60), 255, np.uint8)
-    alpha[30, 20] = 254
-    kinds = covers_of(alpha).reshape(60 + 2 * PAD, 60 + 2 * PAD)[PAD:-PAD, PAD:-PAD]
-    y, x = np.mgrid[:60, :60]
-    near = (np.abs(y - 30) <= REACH) & (np.abs(x - 20) <= REACH)
-    assert np.array_equal(kinds == MIXED, near)
-
-
-def test_taps_hold_a_pixel_and_its_three_neighbours() -> None:
-    plane = np.random.default_rng(3).integers(0, 256, (9, 7), np.uint8)
-    taps = taps_of(plane).reshape(9 + 2 * PAD, 7 + 2 * PAD)
-    wide = np.pad(plane, PAD + 1, mode="edge").astype(np.uint32)[1:, 1:]
-    assert np.array_equal(taps & 255, wide[:-1, :-1])
-    assert np.array_equal((taps >> 8) & 255, wide[:-1, 1:])
-    assert np.array_equal((taps >> 16) & 255, wide[1:, :-1])
-    assert np.array_equal(taps >> 24, wide[1:, 1:])
-
-
-def test_luma_is_packed_as_taps_are() -> None:
-    skin = smooth_skin(4)
-    y = rgb_to_i420(skin[..., :3], TABLE)[:SIZE].reshape(HEIGHT, WIDTH)
-    assert np.array_equal(textures(skin)[1], taps_of(y))
-
-
-def test_a_packed_chroma_value_is_the_mean_of_the_colours_that_count() -> None:
-    rng = np.random.default_rng(6)
-    skin = rng.integers(0, 256, (HEIGHT, WIDTH, 4), np.uint8)
-    skin[::2, ::2, 3] = 0
-    skin[:4, :4, 3] = 0
-    chroma = textures(skin)[2][: (HEIGHT + 2 * PAD) * (WIDTH + 2 * PAD)]
-    chroma = chroma.reshape(HEIGHT + 2 * PAD, WIDTH + 2 * PAD)[PAD:-PAD, PAD:-PAD]
-    for y, x in ((0, 0), (1, 2), (10, 21), (33, 40), (HEIGHT - 2, WIDTH - 2)):
-        part = skin[y : y + 2, x : x + 2].reshape(4, 4).astype(float)
-        share = part[:, 3] if part[:, 3].any() else np.ones(4)
-        rgb = (part[:, :3] * share[:, None]).sum(0) / share.sum()
-        for row, shift in ((1, 0), (2, 16)):
-            wanted = min((rgb @ TABLE[row, :3] + TABLE[row, 3]) / 65536, 255.99)
-            assert (chroma[y, x] >> shift) & 255 == pytest.approx(np.floor(wanted), abs=1)
-
-
-@pytest.mark.parametrize(
-    "box", [(20, 30, 41, 47), (0, 0, 9, 5), (50, 70, WIDTH, HEIGHT), (0, 0, WIDTH, HEIGHT)]
-)
-def test_packing_a_part_again_is_as_good_as_packing_everything(
-    box: tuple[int, int, int, int],
-) -> None:
-    before, after = smooth_skin(7), smooth_skin(7)
-    x0, y0, x1, y1 = box
-    after[y0:y1, x0:x1, :3] = np.random.default_rng(8).integers(0, 256, (y1 - y0, x1 - x0, 3))
-    _, luma, chroma, _ = textures(before)
-    pack_skin(flat(packed(after)), TABLE, WIDTH, HEIGHT, box, luma, chroma)
-    _, wanted_luma, wanted_chroma, _ = textures(after)
-    assert np.array_equal(luma, wanted_luma)
-    assert np.array_equal(chroma, wanted_chroma)

@@ -12,7 +12,7 @@ from avatar_worker.avatars import Mesh
 from avatar_worker.render import nodes
 from avatar_worker.render.nodes import COARSE, PAD, STEP, UNSEEN
 from avatar_worker.render.vertices import Sheet
-from avatar_worker.render.walk import NO_GRID, Grid, find, fixed, grid_of, walk
+from avatar_worker.render.walk import ASK_ALL, NO_GRID, Grid, find, fixed, grid_of, walk
 
 
 def sheet(mesh: Mesh) -> Sheet:
@@ -46,7 +46,7 @@ def test_walking_and_tracing_agree(seed: int, which: int, step: int) -> None:
     mesh = tiny_rig().meshes[which]
     xy = shaken(mesh, seed, 0.25 * mesh.cell_px)
     (walked, owner), (traced, _) = empty(step), empty(step)
-    walk(grid(mesh), xy, step, WIDTH - 1, HEIGHT - 1, walked, owner, 2)
+    walk(grid(mesh), xy, step, WIDTH - 1, HEIGHT - 1, walked, owner, 2, ASK_ALL)
     last = WIDTH - 1, HEIGHT - 1
     nodes.trace(mesh.tri, mesh.xy, xy, step, *last, traced, np.zeros_like(owner), 2)
     seen = walked[0] != UNSEEN
@@ -77,9 +77,29 @@ def test_a_vertex_gone_astray_ends_the_walk(poison: float) -> None:
     xy = mesh.xy.copy()
     xy[40] = poison
     at, owner = empty(COARSE)
-    walk(grid(mesh), xy, COARSE, WIDTH - 1, HEIGHT - 1, at, owner, 1)
+    walk(grid(mesh), xy, COARSE, WIDTH - 1, HEIGHT - 1, at, owner, 1, ASK_ALL)
     assert at[:, owner == 1].min() >= -(PAD - 1) << 16
     assert at[0, owner == 1].max() <= (WIDTH + PAD) << 16
+
+
+@pytest.mark.parametrize("by", [0.0, 3.0, 14.0])
+def test_nodes_far_from_the_person_are_spared_as_long_as_nothing_comes_near(by: float) -> None:
+    """With a step of 8 px, a node is spared that lies more than 10 px farther off than all moves."""
+    mesh = tiny_rig().meshes[0]
+    xy = mesh.xy.copy()
+    xy[40] += by
+    away = np.zeros((HEIGHT // COARSE + 1, WIDTH // COARSE + 1), np.uint8)
+    away[:, 4:] = np.arange(8, 8 * 6, 8)[: away.shape[1] - 4]
+    (some, owner), (every, all_owner) = empty(COARSE), empty(COARSE)
+    walk(grid(mesh), xy, COARSE, WIDTH - 1, HEIGHT - 1, some, owner, 1, away)
+    walk(grid(mesh), xy, COARSE, WIDTH - 1, HEIGHT - 1, every, all_owner, 1, ASK_ALL)
+    spared = away > by + 10
+    assert spared.any()
+    assert np.array_equal(some[:, ~spared], every[:, ~spared])
+    rows, columns = np.nonzero(spared)
+    own_place = np.minimum(columns * COARSE, WIDTH - 1) << 16
+    assert np.array_equal(some[0][spared], own_place)
+    assert not owner[spared].any()
 
 
 def test_a_collapsed_mesh_ends_the_walk() -> None:

@@ -41,7 +41,7 @@ def person_cells(nodes: Array, covers: Array, w: int, h: int, kinds: Array) -> N
 
     Args:
         nodes: Fine nodes.
-        covers: From `planar.covers_of`, of the person's alpha.
+        covers: From `textures.covers_of`, of the person's alpha.
         w: The picture's width.
         h: The picture's height.
         kinds: Filled. uint8, (h / 8, w / 8), rounded up.
@@ -83,6 +83,17 @@ def _cover(nodes: Array, covers: Array, stride: int, y: int, x: int) -> Any:
 
 
 @folded
+def _is_near(nodes: Array, y: int, x: int, u: Any, v: Any) -> Any:
+    """Whether the entry at a cell's middle speaks for all of the cell."""
+    near: Any = True
+    for row in range(y, y + 3):
+        for column in range(x, x + 3):
+            near = near and abs(np.int64(nodes[0, row, column]) - u) <= _WITHIN
+            near = near and abs(np.int64(nodes[1, row, column]) - v) <= _WITHIN
+    return near
+
+
+@folded
 def _entry(covers: Array, stride: int, u: Any, v: Any) -> Any:
     x, y = np.int64(u) >> 16, np.int64(v) >> 16
     return np.int64(covers[np.uintp((y + PAD) * stride + x + PAD)])
@@ -112,7 +123,7 @@ def slit_cells(
         upper: Fine nodes.
         grid: The lower skin.
         xy: Screen positions of vertices. float32, (V, 2).
-        covers: From `planar.covers_of`: of the person, and by the upper and the lower skin.
+        covers: From `textures.covers_of`: of the person, and by the upper and the lower skin.
         w: The picture's width.
         h: The picture's height.
         lower: Filled within the box as far as it is needed. Fine nodes.
@@ -135,6 +146,8 @@ def slit_cells(
             own, opaque, none = 0, True, True
             near: Any = True
             u, v = np.int64(upper[0, y + 1, x + 1]), np.int64(upper[1, y + 1, x + 1])
+            if u != UNSEEN and _entry(over, stride, u, v) == SOLID and _is_near(upper, y, x, u, v):
+                continue
             for row in range(y, y + 3):
                 for column in range(x, x + 3):
                     if owner[row, column] != tag:

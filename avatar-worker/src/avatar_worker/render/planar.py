@@ -1,8 +1,8 @@
-"""The person over the background, drawn straight into I420.
+"""The person over the background, drawn cell by cell straight into I420.
 
-Textures lie in flat arrays with `PAD` repeated pixels on every side, and each entry holds what
-one bilinear sample needs beside each other, so that a sample is one or two reads. Every line is
-drawn in short passes that the compiler turns into vector instructions.
+A face hardly turns within a cell of 8 x 8 pixels: mostly the whole cell is shifted by as many whole
+pixels and a fraction that changes slowly. Then its samples lie beside each other in the texture and
+are read in one piece, else one by one. Lines of a cell are drawn at once (`lanes`).
 """
 
 from __future__ import annotations
@@ -12,142 +12,18 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .cells import CLEAR, MIXED, REACH, SHEET, SOLID
-from .colour import luma_of
-from .compiling import Array, compiled, folded, inlined
-from .nodes import PAD
+from .cells import CLEAR, SHEET, SOLID
+from .compiling import Array, compiled, folded
+from .lanes import along_luma, clamped, eight_of, even, four_of, gathered, odd, put
+from .nodes import PAD, STEP
 
-LINES: Final = 9
-"""Scratch lines: u, v, place in a texture, entries there and below, u and v of nodes, alpha twice.
+CELL: Final = 8
+"""Pixels on each side of what is drawn at once."""
 
-Apart, not rows of one array: the compiler must know that they do not overlap.
-"""
-
-_ONE, _TWO, _THREE, _FOUR = np.uintp(1), np.uintp(2), np.uintp(3), np.uintp(4)
-"""Unsigned indices spare the compiler's check for negative ones."""
+MARGIN: Final = 1 << 12
+"""A sample may be moved by 1/16 pixel so that a cell stays in one piece."""
 
 Pixels = npt.NDArray[np.uint8]
-
-
-def pad(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Repeat the outermost pixels `PAD` times. (h, w) to (h + 2 PAD, w + 2 PAD)."""
-    return np.pad(plane, PAD, mode="edge")
-
-
-def taps_of(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
-    """Pack each pixel with its right, lower and lower right neighbour. (h, w) to flat, padded."""
-    wide = np.pad(pad(plane), ((0, 1), (0, 1)), mode="edge").astype(np.uint32)
-    right, below = wide[:-1, 1:] << 8, wide[1:, :-1] << 16
-    packed = wide[:-1, :-1] | right | below | (wide[1:, 1:] << 24)
-    return np.ascontiguousarray(packed).ravel()
-
-
-def covers_of(alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Say of every pixel whether all around it is clear, or solid. (h, w) to flat, padded."""
-    wide = pad(alpha)
-    kinds = np.full(wide.shape, MIXED, np.uint8)
-    kinds[~_any_near(wide > 0)] = CLEAR
-    kinds[~_any_near(wide < 255)] = SOLID
-    return kinds.ravel()
-
-
-def _any_near(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    for axis in (0, 1):
-        total = np.cumsum(flags, axis=axis, dtype=np.int32)
-        size = flags.shape[axis]
-        high = np.minimum(np.arange(size) + REACH, size - 1)
-        low = np.arange(size) - REACH - 1
-        counts = np.take(total, high, axis=axis)
-        inside = np.flatnonzero(low >= 0)
-        before = np.zeros_like(total)
-        if axis == 0:
-            before[inside] = total[low[inside]]
-        else:
-            before[:, inside] = total[:, low[inside]]
-        flags = counts > before
-    return flags
-
-
-@compiled
-def pack_skin(
-    skin: Array,
-    table: Array,
-    w: int,
-    h: int,
-    box: tuple[int, int, int, int],
-    luma: Array,
-    chroma: Array,
-) -> None:
-    """Turn a part of the person's texture into what `draw_person` samples.
-
-    A chroma entry is made of means over 2 x 2 pixels at every full pixel, weighted by alpha.
-
-    Args:
-        skin: Packed RGBA with a stride of w + 1, flat. uint32.
-        table: From `colour.coefficients`.
-        w: The texture's width.
-        h: The texture's height.
-        box: Left, top, right, bottom of the pixels that changed; entries beside them follow.
-        luma: Filled: Y here, right, below, and below right. uint32.
-        chroma: Filled: U here and right, V here and right. uint32.
-    """
-    x0, y0, x1, y1 = box
-    left, top = max(x0 - 2, -PAD), max(y0 - 1, -PAD)
-    right, bottom = x1, y1
-    if x1 >= w:
-        right = w + PAD
-    if y1 >= h:
-        bottom = h + PAD
-    if x0 <= 0:
-        left = -PAD
-    if y0 <= 0:
-        top = -PAD
-    rows, columns = bottom - top, right - left
-    if rows <= 0 or columns <= 0:
-        return
-    ys = np.empty((rows + 1, columns + 1), np.uint8)
-    uv = np.empty((rows, columns + 1, 2), np.uint8)
-    for y in range(rows + 1):
-        line = min(max(top + y, 0), h - 1) * (w + 1)
-        for x in range(columns + 1):
-            p = np.int64(skin[line + min(max(left + x, 0), w - 1)])
-            ys[y, x] = luma_of(p, table)
-    for y in range(rows):
-        here = min(max(top + y, 0), h - 1) * (w + 1)
-        below = min(max(top + y + 1, 0), h - 1) * (w + 1)
-        for x in range(columns + 1):
-            at, beside = min(max(left + x, 0), w - 1), min(max(left + x + 1, 0), w - 1)
-            a, b = np.int64(skin[here + at]), np.int64(skin[here + beside])
-            c, d = np.int64(skin[below + at]), np.int64(skin[below + beside])
-            aa, ba, ca, da = a >> 24, b >> 24, c >> 24, d >> 24
-            total = aa + ba + ca + da
-            if total == 0 or total == 1020:
-                aa = ba = ca = da = np.int64(1)
-                total = np.int64(4)
-            red = (a & 255) * aa + (b & 255) * ba + (c & 255) * ca + (d & 255) * da
-            green = ((a >> 8) & 255) * aa + ((b >> 8) & 255) * ba
-            green += ((c >> 8) & 255) * ca + ((d >> 8) & 255) * da
-            blue = ((a >> 16) & 255) * aa + ((b >> 16) & 255) * ba
-            blue += ((c >> 16) & 255) * ca + ((d >> 16) & 255) * da
-            for i in range(2):
-                value = red * table[i + 1, 0] + green * table[i + 1, 1] + blue * table[i + 1, 2]
-                uv[y, x, i] = min(max((value + total * table[i + 1, 3]) // (total << 16), 0), 255)
-    stride = w + 2 * PAD
-    for y in range(rows):
-        start = (top + PAD + y) * stride + left + PAD
-        for x in range(columns):
-            near = np.uint32(ys[y, x]) | (np.uint32(ys[y, x + 1]) << 8)
-            luma[start + x] = near | (
-                (np.uint32(ys[y + 1, x]) | (np.uint32(ys[y + 1, x + 1]) << 8)) << 16
-            )
-            blue_red = np.uint32(uv[y, x, 0]) | (np.uint32(uv[y, x + 1, 0]) << 8)
-            chroma[start + x] = blue_red | (
-                (np.uint32(uv[y, x, 1]) | (np.uint32(uv[y, x + 1, 1]) << 8)) << 16
-            )
-    if bottom == h + PAD:
-        last = (h + 2 * PAD) * stride
-        for x in range(stride):
-            chroma[last + x] = chroma[last - stride + x]
 
 
 @compiled
@@ -160,7 +36,6 @@ def draw_person(
     h: int,
     plate: Array,
     kinds: Array,
-    lines: tuple[Array, ...],
     out: Array,
 ) -> None:
     """Draw one skin of the person over the background.
@@ -169,222 +44,212 @@ def draw_person(
         nodes: Fine nodes of that skin.
         sheet: A slit's mark for its lower skin, else 0.
         rows: First and one past the last row of cells.
-        textures: Luma, chroma and alpha, from `pack_skin` and `taps_of`.
+        textures: Luma, chroma and alpha, from `textures`.
         w: The picture's width, even.
         h: The picture's height, even.
         plate: The background. I420.
         kinds: What to draw every cell from, from `cells`.
-        lines: Scratch: `LINES` times int32, (w + 16 or more,).
         out: I420, holding the background. uint8, (w * h * 3 // 2,).
     """
+    stride = w + 2 * PAD
+    tile, under = np.empty(96, np.uint8), np.empty(96, np.uint8)
     for band in range(rows[0], rows[1]):
-        row = kinds[band]
-        c = 0
-        while c < row.shape[0]:
-            first = c
-            while c < row.shape[0] and row[c] & 3 != CLEAR and row[c] >> SHEET == sheet:
-                c += 1
-            if c > first:
-                x0, x1 = 8 * first, min(8 * c, w)
-                for y in range(8 * band, min(8 * band + 8, h), 2):
-                    _draw_pair(nodes, textures, w, h, y, x0, x1, plate, row, lines, out)
-            c += 1
+        for c in range(kinds.shape[1]):
+            kind = kinds[band, c]
+            if kind & 3 == CLEAR or kind >> SHEET != sheet:
+                continue
+            mixed = kind & SOLID == 0
+            at, blue = 8 * band * w + 8 * c, w * h + 4 * band * (w >> 1) + 4 * c
+            if 8 * c + 8 <= w and 8 * band + 8 <= h:
+                place = np.uintp(at), np.uintp(w), np.uintp(blue), np.uintp(w * h >> 2)
+                _draw_cell(nodes, band, c, textures, stride, mixed, plate, place, out)
+                continue
+            # The picture's edge cuts the cell: it is drawn whole elsewhere.
+            wide, high = min(8, w - 8 * c), min(8, h - 8 * band)
+            _copy(plate, at, w, blue, w * h >> 2, under, 0, 8, 64, 16, wide, high)
+            place = np.uintp(0), np.uintp(8), np.uintp(64), np.uintp(16)
+            _draw_cell(nodes, band, c, textures, stride, mixed, under, place, tile)
+            _copy(tile, 0, 8, 64, 16, out, at, w, blue, w * h >> 2, wide, high)
 
 
 @folded
-def _draw_pair(
+def _draw_cell(
     nodes: Array,
+    band: int,
+    c: int,
     textures: tuple[Array, Array, Array],
-    w: int,
-    h: int,
-    y: int,
-    x0: int,
-    x1: int,
+    stride: int,
+    mixed: bool,
     plate: Array,
-    kinds: Array,
-    lines: tuple[Array, ...],
+    place: tuple[Any, Any, Any, Any],
     out: Array,
 ) -> None:
-    """Draw two lines of luma and one of chroma, from column x0 (a multiple of 8) to x1."""
+    """Draw all of a cell.
+
+    Args:
+        nodes: Fine nodes.
+        band: Row of the cell.
+        c: Column of the cell.
+        textures: Luma, chroma and alpha.
+        stride: From line to line of these.
+        mixed: Whether the background shows through.
+        plate: The background. I420.
+        place: Where the cell begins in `out` and `plate`, luma from line to line there, where its
+            chroma begins, and from U to V. uintp.
+        out: I420.
+    """
     luma, chroma, alpha = textures
-    us, vs, at, taps, below, edge_u, edge_v, alpha_above, alpha_below = lines
-    stride = np.int32(w + 2 * PAD)
-    n, row, first = (x1 - x0 + 3) >> 2, y >> 2, x0 >> 2
-    for i in range(2):
-        start = (y + i) * w + x0
-        k = np.int32(2 * ((y + i) & 3))
-        _between(nodes, 0, row, first, k, n + 1, edge_u)
-        _between(nodes, 1, row, first, k, n + 1, edge_v)
-        _spread(n, edge_u, us)
-        _spread(n, edge_v, vs)
-        _locate(4 * n, stride, us, vs, at)
-        _gather(luma, 0, 4 * n, 0, at, taps)
-        _blend(x1 - x0, start, taps, us, vs, out)
-        kept = alpha_below if i else alpha_above
-        c, stop = x0 >> 3, (x1 + 7) >> 3
-        while c < stop:
-            before = c
-            while c < stop and kinds[c] & SOLID == 0:
-                c += 1
-            if c > before:
-                x, wide = 8 * before - x0, min(8 * c, x1) - 8 * before
-                _gather(alpha, x, wide, 0, at, taps)
-                _fade(x, wide, start + x, taps, us, vs, kept, plate, out)
-            c += 1
-    # Chroma lies between the lines and columns of luma, its textures half a pixel down and right.
-    k = np.int32(2 * (y & 3) + 1)
-    _between(nodes, 0, row, first, k, n + 1, edge_u)
-    _between(nodes, 1, row, first, k, n + 1, edge_v)
-    _spread_half(n, edge_u, us)
-    _spread_half(n, edge_v, vs)
-    _locate(2 * n, stride, us, vs, at)
-    _gather(chroma, 0, 2 * n, 0, at, taps)
-    _gather(chroma, 0, 2 * n, w + 2 * PAD, at, below)
-    blue = w * h + (y >> 1) * (w >> 1) + (x0 >> 1)
-    red = blue + ((w * h) >> 2)
-    _blend_pair((x1 - x0) >> 1, blue, red, taps, below, us, vs, out)
-    c, stop = x0 >> 3, (x1 + 7) >> 3
-    while c < stop:
-        before = c
-        while c < stop and kinds[c] & SOLID == 0:
-            c += 1
-        if c > before:
-            x, wide = 4 * before - (x0 >> 1), (min(8 * c, x1) - 8 * before) >> 1
-            _fade_mean(x, wide, blue + x, alpha_above, alpha_below, plate, out)
-            _fade_mean(x, wide, red + x, alpha_above, alpha_below, plate, out)
-        c += 1
+    at, pitch, blue, to_red = place
+    right, along = _shift(nodes, 0, band, c)
+    down, upright = _shift(nodes, 1, band, c)
+    joint = along and upright
+    first = (8 * band + PAD + down) * stride + 8 * c + PAD + right
+    u_edge = along_luma(*_row(nodes, 0, 2 * band, c, right))
+    v_edge = along_luma(*_row(nodes, 1, 2 * band, c, down))
+    for half in range(2):
+        u, v = u_edge, v_edge
+        u_edge = along_luma(*_row(nodes, 0, 2 * band + half + 1, c, right))
+        v_edge = along_luma(*_row(nodes, 1, 2 * band + half + 1, c, down))
+        u_down, v_down = (u_edge - u) >> 2, (v_edge - v) >> 2
+        for _ in range(2):
+            # Chroma lies between lines and columns of luma, its texture half a pixel right and down.
+            p, q = _between_columns(u + (u_down >> 1)), _between_columns(v + (v_down >> 1))
+            shares = along_luma(np.int32(0), np.int32(0), np.int32(0))
+            for i in range(2):
+                start = first + i * stride
+                if joint:
+                    fx, fy = clamped(u >> 8, 256), clamped(v >> 8, 256)
+                    value = bilinear(eight_of(luma, np.uintp(start)), fx, fy)
+                    if mixed:
+                        share = bilinear(eight_of(alpha, np.uintp(start)), fx, fy)
+                else:
+                    entries = (v >> 16) * stride + (u >> 16) + _counted(start)
+                    fx, fy = (u >> 8) & 255, (v >> 8) & 255
+                    value = bilinear(gathered(luma, entries), fx, fy)
+                    if mixed:
+                        share = bilinear(gathered(alpha, entries), fx, fy)
+                if mixed:
+                    value = laid_over(eight_of(plate, at), value, share)
+                    shares = shares + share
+                put(out, at, value)
+                u, v, at = u + u_down, v + v_down, at + pitch
+            if joint:
+                gx, gy = clamped(p >> 8, 256), clamped(q >> 8, 256)
+                tap = even(eight_of(chroma, np.uintp(first)))
+                below = even(eight_of(chroma, np.uintp(first + stride)))
+            else:
+                places = (q >> 16) * stride + (p >> 16) + even(_counted(first))
+                gx, gy = (p >> 8) & 255, (q >> 8) & 255
+                tap, below = gathered(chroma, places), gathered(chroma, places + stride)
+            one, other = two_bilinear(tap, below, gx, gy)
+            if mixed:
+                mean = (even(shares) + odd(shares) + 2) >> 2
+                one = laid_over(four_of(plate, blue), one, mean)
+                other = laid_over(four_of(plate, blue + to_red), other, mean)
+            put(out, blue, one)
+            put(out, blue + to_red, other)
+            blue += pitch >> np.uintp(1)
+            first += 2 * stride
 
 
 @folded
-def _between(
-    nodes: Array, plane: int, row: int, first: int, k: np.int32, n: int, edge: Array
-) -> None:
-    """Nodes on a line k eighths of the way down, ready to be cut to 8 bits of fraction."""
-    bias = np.int32((PAD << 16) + 128)
-    rest = np.int32(8 - k)
-    p, at, next_row, start = np.uintp(plane), np.uintp(row), np.uintp(row + 1), np.uintp(first)
-    for i in range(np.uintp(n)):
-        # Halves: eight times a coordinate on the largest canvas is still a number.
-        a = np.int32(nodes[p, at, start + i] >> 1)
-        b = np.int32(nodes[p, next_row, start + i] >> 1)
-        value = np.int32(np.int32(a * rest) + np.int32(b * k))
-        edge[i] = np.int32(np.int32(value >> 2) + bias)
+def _between_columns(lanes: Any) -> Any:
+    """The means of each two beside each other."""
+    return (even(lanes) + odd(lanes)) >> 1
 
 
 @folded
-def _spread(n: int, edge: Array, line: Array) -> None:
-    for i in range(np.uintp(n)):
-        a, b = edge[i], edge[i + _ONE]
-        step = np.int32(b - a)
-        line[_FOUR * i] = a
-        line[_FOUR * i + _ONE] = np.int32(a + np.int32(step >> 2))
-        line[_FOUR * i + _TWO] = np.int32(a + np.int32(step >> 1))
-        line[_FOUR * i + _THREE] = np.int32(a + np.int32(np.int32(3 * step) >> 2))
+def _row(nodes: Array, p: int, row: int, c: int, whole: Any) -> tuple[Any, Any, Any]:
+    """Where a line of pixels at a row of nodes lies in the texture, beyond whole pixels.
+
+    Returns:
+        Start, step to the next pixel, and what the step grows by in the middle, in 1/65536 pixel;
+        rounded so that a shift by 8 leaves 8 bits of fraction.
+    """
+    less = np.int32(np.int32(whole << 16) - np.int32(128))
+    a = np.int32(_displaced(nodes, p, row, 2 * c) - less)
+    b = np.int32(_displaced(nodes, p, row, 2 * c + 1) - less)
+    d = np.int32(_displaced(nodes, p, row, 2 * c + 2) - less)
+    step = np.int32(np.int32(b - a) >> 2)
+    return a, step, np.int32(np.int32(np.int32(d - b) >> 2) - step)
 
 
 @folded
-def _spread_half(n: int, edge: Array, line: Array) -> None:
-    half = np.int32(32768)
-    for i in range(np.uintp(n)):
-        a, b = edge[i], edge[i + _ONE]
-        eighth = np.int32(np.int32(b - a) >> 3)
-        line[_TWO * i] = np.int32(np.int32(a + eighth) - half)
-        line[_TWO * i + _ONE] = np.int32(np.int32(a + np.int32(5 * eighth)) - half)
+def _counted(start: Any) -> Any:
+    """`start` and the seven numbers after it."""
+    return along_luma(np.int32(start), np.int32(1), np.int32(0))
 
 
 @folded
-def _locate(n: int, stride: np.int32, us: Array, vs: Array, at: Array) -> None:
-    for x in range(np.uintp(n)):
-        row = np.int32(np.int32(vs[x] >> 16) * stride)
-        at[x] = np.int32(row + np.int32(us[x] >> 16))
+def bilinear(tap: Any, fx: Any, fy: Any) -> Any:
+    """Values between four that are packed as `textures.taps_of` does: along x, both rows, then y.
+
+    Args:
+        tap: Lanes.
+        fx: Weights of the right ones in 1/256. Lanes.
+        fy: Weights of the lower ones. Lanes.
+    """
+    both = (tap & 0xFF00FF) * (256 - fx) + ((tap >> 8) & 0xFF00FF) * fx
+    return ((both & 0xFFFF) * (256 - fy) + ((both >> 16) & 0xFFFF) * fy + 32768) >> 16
 
 
 @folded
-def _gather(texture: Array, x0: int, n: int, beyond: int, at: Array, taps: Array) -> None:
-    for x in range(np.uintp(x0), np.uintp(x0 + n)):
-        taps[x] = np.int32(texture[np.uintp(at[x]) + np.uintp(beyond)])
-
-
-@inlined
-def _bilinear(tap: Any, u: Any, v: Any) -> Any:
-    """Two bilinear steps: both rows in one word along x, then y."""
-    fx = np.uint32(np.uint32(u) >> np.uint32(8)) & np.uint32(255)
-    fy = np.uint32(np.uint32(v) >> np.uint32(8)) & np.uint32(255)
-    even = np.uint32(tap & np.uint32(0xFF00FF))
-    odd = np.uint32(np.uint32(tap >> np.uint32(8)) & np.uint32(0xFF00FF))
-    both = np.uint32(
-        np.uint32(even * np.uint32(np.uint32(256) - fx)) + np.uint32(odd * np.uint32(fx))
-    )
-    top = np.uint32(np.uint32(both & np.uint32(0xFFFF)) * np.uint32(np.uint32(256) - fy))
-    bottom = np.uint32(np.uint32(both >> np.uint32(16)) * np.uint32(fy))
-    return np.uint32(np.uint32(np.uint32(top + bottom) + np.uint32(32768)) >> np.uint32(16))
+def two_bilinear(tap: Any, below: Any, fx: Any, fy: Any) -> tuple[Any, Any]:
+    """As `bilinear`, of two channels at once; `tap` holds both, here and right, `below` a row below."""
+    gx, gy = 256 - fx, 256 - fy
+    top = (tap & 0xFF00FF) * gx + ((tap >> 8) & 0xFF00FF) * fx
+    bottom = (below & 0xFF00FF) * gx + ((below >> 8) & 0xFF00FF) * fx
+    low = (top & 0xFFFF) * gy + (bottom & 0xFFFF) * fy + 32768
+    high = ((top >> 16) & 0xFFFF) * gy + ((bottom >> 16) & 0xFFFF) * fy + 32768
+    return low >> 16, high >> 16
 
 
 @folded
-def _blend(n: int, start: int, taps: Array, us: Array, vs: Array, out: Array) -> None:
-    first = np.uintp(start)
-    for x in range(np.uintp(n)):
-        out[first + x] = _bilinear(np.uint32(taps[x]), us[x], vs[x])
+def laid_over(back: Any, front: Any, share: Any) -> Any:
+    """Bytes over others; share 0 to 255. Rounded to nearest."""
+    total = front * share + back * (255 - share) + 128
+    return (total + (total >> 8)) >> 8
 
 
 @folded
-def _blend_pair(
-    n: int, blue: int, red: int, taps: Array, below: Array, us: Array, vs: Array, out: Array
-) -> None:
-    """As `_blend`, of two channels at once: along x, then y."""
-    to_blue, to_red = np.uintp(blue), np.uintp(red)
-    for x in range(np.uintp(n)):
-        fx = np.uint32(np.uint32(us[x]) >> np.uint32(8)) & np.uint32(255)
-        fy = np.uint32(np.uint32(vs[x]) >> np.uint32(8)) & np.uint32(255)
-        gx, gy = np.uint32(np.uint32(256) - fx), np.uint32(np.uint32(256) - fy)
-        tap = np.uint32(taps[x])
-        even = np.uint32(tap & np.uint32(0xFF00FF))
-        odd = np.uint32(np.uint32(tap >> np.uint32(8)) & np.uint32(0xFF00FF))
-        top = np.uint32(np.uint32(even * gx) + np.uint32(odd * fx))
-        tap = np.uint32(below[x])
-        even = np.uint32(tap & np.uint32(0xFF00FF))
-        odd = np.uint32(np.uint32(tap >> np.uint32(8)) & np.uint32(0xFF00FF))
-        bottom = np.uint32(np.uint32(even * gx) + np.uint32(odd * fx))
-        low = np.uint32(np.uint32(top & np.uint32(0xFFFF)) * gy)
-        low = np.uint32(low + np.uint32(np.uint32(bottom & np.uint32(0xFFFF)) * fy))
-        high = np.uint32(np.uint32(top >> np.uint32(16)) * gy)
-        high = np.uint32(high + np.uint32(np.uint32(bottom >> np.uint32(16)) * fy))
-        out[to_blue + x] = np.uint32(low + np.uint32(32768)) >> np.uint32(16)
-        out[to_red + x] = np.uint32(high + np.uint32(32768)) >> np.uint32(16)
+def _shift(nodes: Array, p: int, band: int, c: int) -> tuple[Any, Any]:
+    """Whole pixels that a cell is shifted by, and whether it stays between these and the next."""
+    low, high = np.int32(0x7FFFFFFF), np.int32(-0x7FFFFFFF)
+    for row in range(3):
+        for column in range(3):
+            value = _displaced(nodes, p, 2 * band + row, 2 * c + column)
+            low, high = min(low, value), max(high, value)
+    whole = np.int32(np.int32(low + np.int32(MARGIN)) >> 16)
+    return whole, np.int32(high - np.int32(whole << 16)) <= (1 << 16) + MARGIN
 
 
 @folded
-def _fade(
-    x0: int,
-    n: int,
-    start: int,
-    taps: Array,
-    us: Array,
-    vs: Array,
-    kept: Array,
-    plate: Array,
+def _displaced(nodes: Array, p: int, row: int, column: int) -> Any:
+    """How far from its own place a node shows the texture."""
+    place = np.int32((row if p else column) * (STEP << 16))
+    return np.int32(nodes[np.uintp(p), np.uintp(row), np.uintp(column)] - place)
+
+
+@folded
+def _copy(
+    source: Array,
+    at: int,
+    pitch: int,
+    blue: int,
+    to_red: int,
     out: Array,
+    to: int,
+    out_pitch: int,
+    out_blue: int,
+    out_to_red: int,
+    wide: int,
+    high: int,
 ) -> None:
-    """Let the background through where the person does not cover all of it; keep the alpha."""
-    for x in range(np.uintp(x0), np.uintp(x0 + n)):
-        at = np.uintp(start) + (x - np.uintp(x0))
-        share = _bilinear(np.uint32(taps[x]), us[x], vs[x])
-        kept[x] = share
-        rest = np.uint32(np.uint32(255) - share)
-        total = np.uint32(np.uint32(np.uint32(out[at]) * share) + np.uint32(128))
-        total = np.uint32(total + np.uint32(np.uint32(plate[at]) * rest))
-        out[at] = np.uint32(total + np.uint32(total >> np.uint32(8))) >> np.uint32(8)
-
-
-@folded
-def _fade_mean(
-    x0: int, n: int, start: int, above: Array, below: Array, plate: Array, out: Array
-) -> None:
-    """As `_fade`, with the mean alpha of the four pixels around."""
-    for x in range(np.uintp(x0), np.uintp(x0 + n)):
-        at = np.uintp(start) + (x - np.uintp(x0))
-        share = np.int32(above[_TWO * x] + above[_TWO * x + _ONE])
-        share = np.int32(share + np.int32(below[_TWO * x] + below[_TWO * x + _ONE]))
-        total = np.int32(np.int32(np.int32(out[at]) * share) + np.int32(510))
-        total = np.int32(total + np.int32(np.int32(plate[at]) * np.int32(1020 - share)))
-        out[at] = np.uint32(total) // np.uint32(1020)
+    """Copy a part of one I420 picture to a place in another."""
+    for y in range(high):
+        for x in range(wide):
+            out[to + y * out_pitch + x] = source[at + y * pitch + x]
+    for y in range(high >> 1):
+        for x in range(wide >> 1):
+            there, here = out_blue + y * (out_pitch >> 1) + x, blue + y * (pitch >> 1) + x
+            out[there], out[there + out_to_red] = source[here], source[here + to_red]

@@ -12,9 +12,9 @@ from avatar_worker.avatars import Avatar
 
 from .colour import coefficients, pack_i420
 from .nodes import PAD
-from .planar import covers_of, pack_skin, taps_of
 from .planes import Opening, Pixels, openings_of, planes_of
 from .shape_weights import Driver
+from .textures import away_of, covers_of, pack_skin, taps_of
 from .vertices import Floats, Sheet, VertexField
 from .walk import Grid, grid_of
 
@@ -28,8 +28,8 @@ class Skin:
 
     Attributes:
         packed: RGBA in one word, for slits. uint32.
-        luma: From `planar.pack_skin`. uint32.
-        chroma: From `planar.pack_skin`. uint32.
+        luma: From `textures.pack_skin`. uint32.
+        chroma: From `textures.pack_skin`. uint32.
     """
 
     packed: Packed
@@ -94,8 +94,9 @@ class Prepared:
         plate: The background, packed. uint32, (H, W).
         background: The same in I420.
         skin: The person.
-        alpha: From `planar.taps_of`.
-        covers: From `planar.covers_of`: of the person, by the upper, and by the lower skin.
+        alpha: From `textures.taps_of`.
+        covers: From `textures.covers_of`: of the person, by the upper, and by the lower skin.
+        away: From `textures.away_of`.
         mask_upper: Cover by the upper skin of a slit, flat. uint8.
         mask_lower: Cover by the lower skin, flat. uint8.
         body: The skin outside all slits.
@@ -126,6 +127,7 @@ class Prepared:
             covers_of(planes.mask_upper),
             covers_of(planes.mask_lower),
         )
+        self.away = away_of(planes.skin[..., 3])
         self.lids = tuple(planes.lids.values())
         self.mask_upper = flat(planes.mask_upper)
         self.mask_lower = flat(planes.mask_lower)

@@ -14,7 +14,7 @@ from .placing import Placer
 from .prepared import Prepared, ReadyMesh, ReadySlit, Skin
 from .shape_weights import Drive
 from .vertices import Floats
-from .walk import NO_GRID, walk
+from .walk import ASK_ALL, NO_GRID, walk
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom."""
@@ -34,7 +34,6 @@ class Workspace:
         self._owner = np.empty(self._fine.shape[1:], np.uint8)
         self._kinds = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
         self._exact = np.empty_like(self._kinds)
-        self._lines = tuple(np.empty(width + 16, np.int32) for _ in range(planar.LINES))
         self._inner = np.empty_like(self._fine)
         self._covers = np.empty((2, width * height), np.int32)
         self._scratch = np.empty(16, np.int64)
@@ -85,7 +84,8 @@ class Workspace:
         size = ready.width - 1, ready.height - 1
         owner = self._owner
         if mesh.grid is not None:
-            return walk(mesh.grid, placed, step, *size, at, owner, tag)
+            away = ASK_ALL if tag else ready.away
+            return walk(mesh.grid, placed, step, *size, at, owner, tag, away)
         nodes.trace(mesh.tri, ready.uv, placed, step, *size, at, owner, tag)
         return 0, 0, at.shape[2], at.shape[1]
 
@@ -126,7 +126,6 @@ class Workspace:
             ready.height,
             ready.background,
             self._kinds,
-            self._lines,
             out,
         )
 
