@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 from tests.fakes.avatars import tiny_avatar
 from tests.fakes.cuda_driver import CpuAsGpu
 
@@ -138,6 +139,54 @@ def test_a_face_in_folds_shows_what_the_reference_shows() -> None:
     for way in (False, True):
         (frame,) = draw(twin(backwards=way), folded, ["ah"])
         assert psnr_db(frame, exact) >= LEAST_DB
+
+
+def odd_avatars() -> dict[str, Avatar]:
+    """What the format allows and no builder makes."""
+    tiny = tiny_avatar()
+    rig, rng = tiny.rig, np.random.default_rng(1)
+    meshes = tuple(replace(m, tri=rng.permutation(m.tri)) for m in rig.meshes)
+    empty = tuple(replace(slit, inner=()) for slit in rig.slits)
+    overlapping = (*rig.slits, replace(rig.slits[0], name="again", inner=("eye_l",)))
+    plain = {role: layer for role, layer in tiny.layers.items() if not role.startswith("mask")}
+    return {
+        "triangles in any order": replace(tiny, rig=replace(rig, meshes=meshes)),
+        "no slits": replace(tiny, rig=replace(rig, slits=())),
+        "nothing behind the slits": replace(tiny, rig=replace(rig, slits=empty)),
+        "two slits in one place": replace(tiny, rig=replace(rig, slits=overlapping)),
+        "no masks": replace(tiny, layers=plain),
+        "full range": replace(tiny, canvas=replace(tiny.canvas, matrix="bt601", range="full")),
+    }
+
+
+@pytest.mark.parametrize("what", odd_avatars())
+def test_odd_avatars_look_as_the_reference_says(what: str) -> None:
+    avatar, poses = odd_avatars()[what], ["ah", "turn"]
+    exact = draw(ReferenceRenderer(), avatar, poses)
+    for one, other in zip(draw(twin(), avatar, poses), exact, strict=True):
+        assert psnr_db(one, other) >= LEAST_DB
+
+
+@given(
+    weights=st.lists(
+        st.floats(-0.5, 1.5), min_size=len(CONTROL_NAMES), max_size=len(CONTROL_NAMES)
+    ),
+    head=st.builds(
+        HeadPose,
+        st.floats(-30, 30),
+        st.floats(-30, 30),
+        st.floats(-30, 30),
+        st.floats(-1, 1),
+        st.floats(-1, 1),
+    ),
+)
+@settings(max_examples=30, deadline=None)
+def test_any_face_looks_as_the_reference_says(weights: list[float], head: HeadPose) -> None:
+    face = FaceControls(Ticks(0), np.array(weights, np.float32), head)
+    pair = []
+    for renderer in (twin(), ReferenceRenderer()):
+        pair += renderer.render([(renderer.open(tiny_avatar()), face)])
+    assert psnr_db(*pair) >= LEAST_DB
 
 
 @pytest.mark.gpu
