@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import weakref
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from avatar_worker.demo.livekit_server import LiveKitServer
 from avatar_worker.engine import Engine
 from avatar_worker.room.room_session import RoomSession
+from avatar_worker.room.sdk_spares import SPARES
 from fakes.scene import Talker, avatar_in, join_request, talker
 from fakes.tokens import admin, fresh_room
 from livekit import api
@@ -91,3 +95,23 @@ async def test_an_ended_session_is_gone_without_a_collection(
             break
         await asyncio.sleep(0.1)
     assert left == []
+
+
+def native_threads() -> Counter[str]:
+    """The SDK's threads of this process by their names; those that look up names come and go."""
+    names: Counter[str] = Counter()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            names[(task / "comm").read_text().strip()] += 1
+    return Counter({name: names[name] for name in ("AudioSourceCapt", "network_thread")})
+
+
+async def test_rooms_that_the_server_ends_strand_one_sound_source_in_all(
+    livekit_server: LiveKitServer, engine: Engine
+) -> None:
+    await lives(livekit_server, engine, "room deleted")
+    after_one = native_threads()
+    for _ in range(3):
+        await lives(livekit_server, engine, "room deleted")
+    assert native_threads() <= after_one
+    assert SPARES.spare() >= 1

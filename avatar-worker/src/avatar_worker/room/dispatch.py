@@ -166,6 +166,14 @@ class DispatchDoor:
             return
         ticket.expiry.cancel()
         reason = "failed"
+        running: list[RoomSession] = []
+
+        async def end(reason: str) -> None:
+            for session in running:
+                await session.aclose(reason)
+
+        # LiveKit's job outlives its session until the next garbage collection.
+        job.add_shutdown_callback(end)
         try:
             session = RoomSession(
                 self._join_request(job, ticket),
@@ -181,8 +189,9 @@ class DispatchDoor:
 
             await session.start(connect)
             ticket.place.adopt(session)
-            job.add_shutdown_callback(session.aclose)
+            running.append(session)
             reason = await session.wait_closed()
+            running.clear()
         except AvatarWorkerError as error:
             logger.error(
                 "a dispatched session failed",

@@ -27,6 +27,7 @@ from .expression import ExpressionDesk
 from .presence import LeaveRules, Presence
 from .reports import Reports
 from .rpc import CallDesk
+from .sdk_spares import SPARES
 from .speech_in import SpeechIn
 from .speech_policy import ATTRIBUTE_ON_BEHALF, SpeechPolicy
 from .states import ATTRIBUTE_AGENT_STATE
@@ -285,11 +286,13 @@ class RoomSession:
             await self._reports.aclose()
         if self._calls is not None:
             self._calls.close()
+        stranded = not self._room.isconnected()
+        SPARES.hold_runtime(self._room)
         with contextlib.suppress(Exception):
             await self._room.disconnect()
         for event, handler in self._handlers().items():
             self._room.off(event, handler)
         if self._sound is not None:
-            await self._sound.aclose()
+            await self._sound.aclose(stranded=stranded)
         if self._pictures is not None:
             await self._pictures.aclose()

@@ -13,8 +13,10 @@ from avatar_worker.frames import OUTPUT_RATE, VideoFrame
 from livekit import rtc
 
 from .queue_level import QueueLevel
+from .sdk_spares import SPARES
 
-QUEUE = ms(60)
+QUEUE_MS = 60
+QUEUE = ms(QUEUE_MS)
 """Room in the sound track's queue. The SDK aborts the process if it is no multiple of 10 ms."""
 
 
@@ -36,7 +38,7 @@ class SoundTrack:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._source = rtc.AudioSource(OUTPUT_RATE, 1, queue_size_ms=QUEUE * 1000 // OUTPUT_RATE)
+        self._source = SPARES.source(OUTPUT_RATE, QUEUE_MS)
         self._level = QueueLevel(QUEUE, clock.now())
         self._epoch = 0
         self.track = rtc.LocalAudioTrack.create_audio_track("avatar-voice", self._source)
@@ -70,9 +72,16 @@ class SoundTrack:
         options.audio_encoding.max_bitrate = 48_000
         await participant.publish_track(self.track, options)
 
-    async def aclose(self) -> None:
-        """Give the source back."""
-        await self._source.aclose()
+    async def aclose(self, *, stranded: bool) -> None:
+        """Give the source back.
+
+        Args:
+            stranded: Whether it was the server that ended the room.
+        """
+        if stranded:
+            SPARES.keep(self._source, QUEUE_MS)
+        else:
+            await self._source.aclose()
 
 
 class PictureTrack:
