@@ -79,6 +79,19 @@ def test_a_photo_that_ends_too_early_is_continued_without_streaks(
     assert cut.scale > whole.scale  # it grew towards the end
 
 
+def test_what_goes_on_below_the_photo_is_the_chest_and_not_the_neck(
+    astronaut: Image, astronaut_face: Face, canvas: Canvas
+) -> None:
+    """Nothing from farther inside the photo than a strip comes back below its end."""
+    ends = 200
+    marked = astronaut[:ends].copy()
+    marked[: ends - round(0.25 * astronaut_face.iod)] = (0, 255, 0)
+    cut = crop_to_canvas(marked, astronaut_face, canvas)
+    below = cut.rgb[cut.valid[:, 256] == 0].astype(int)
+    assert len(below) > 40
+    assert (below[..., 1] - below[..., [0, 2]].max(-1)).max() < 90
+
+
 def test_the_face_never_gets_too_small_or_too_large(
     astronaut_face: Face, near: Image, near_face: Face
 ) -> None:

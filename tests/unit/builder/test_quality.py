@@ -179,6 +179,32 @@ def test_what_the_canvas_lacks_is_remarked(
     assert "shoulders" in quality.check_crop(short)[0]
 
 
+def test_an_accepted_photos_scores_are_told_in_sentences(near: Image, near_face: Face) -> None:
+    score = quality.scores(near, near_face)
+    told = quality.described(score)
+    assert all(line.endswith((".", ").")) and line[0].isupper() for line in told)
+    assert any(f"{score['face_px']:.0f} pixels wide" in line for line in told)
+    assert any("Glasses are not seen" in line for line in told)
+    assert any("straight enough" in line for line in told)
+    assert any("not noticed" in line and "look at the preview" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("glasses", 2.0, "seem to be worn"),
+        ("yaw_deg", -9.0, "0 would be best"),
+        ("lip_gap_u", 0.1, "10 percent"),
+    ],
+)
+def test_what_a_score_means_is_said(
+    near: Image, near_face: Face, name: str, value: float, words: str
+) -> None:
+    score = quality.scores(near, near_face)
+    assert not any(words in line for line in quality.described(score))
+    assert any(words in line for line in quality.described(score | {name: value}))
+
+
 def test_the_lip_gap_is_measured_in_inter_ocular_distances(near_face: Face) -> None:
     points = near_face.landmarks.copy()
     points[13, :2], points[14, :2] = (100, 200), (100, 200 + 0.1 * near_face.iod)

@@ -32,6 +32,8 @@ def test_a_photo_becomes_an_avatar_that_is_listed_and_verified(
     done = command("build", str(ACTOR), "--out", str(out), "--name", "The actor", "--synthetic")
     assert done.exit_code == 0, done.output
     assert str(out) in done.output.replace("\n", "")
+    assert "pixels wide" in done.output, "the photo's scores are told"
+    assert "look at the preview" in done.output
     assert command("verify", str(out)).exit_code == 0
     assert "actor" in command("list").output
 

@@ -163,6 +163,14 @@ def test_teeth_and_tongue_follow_the_jaw_along_the_mouths_own_axis() -> None:
     assert shifts.shifts["tongue"] == pytest.approx((-0.9, -1.2))
 
 
+def test_a_tongue_between_the_teeth_is_a_raised_one() -> None:
+    driver = Driver(tiny_avatar(rig={"interior": {"tongue_up_px": 4.0}}))
+    up, out = (driver.drive(controls(**{name: 0.5})).shifts for name in ("tongueUp", "tongueOut"))
+    assert out["tongue"] == up["tongue"] == pytest.approx((0.0, -2.0))
+    both = driver.drive(controls(tongueUp=0.5, tongueOut=1.0)).shifts
+    assert both["tongue"] == pytest.approx((0.0, -4.0)), "the farther one counts"
+
+
 def test_an_avatar_that_says_nothing_about_its_interior_has_plausible_travels() -> None:
     avatar = tiny_avatar()
     interior = interior_of(avatar)

@@ -121,6 +121,23 @@ def test_a_toothy_smile_is_closed_and_taken_back_a_little() -> None:
     assert inwards < -0.02 * m.u
 
 
+def test_a_smile_reaches_the_lower_lids_and_is_smaller_where_the_photo_smiles() -> None:
+    neutral, smiling = (arkit_to_shape(measured(name)) for name in ("actor", "astronaut"))
+    row = CONTROL_INDEX["mouthSmileLeft"]
+    smile, squint = SHAPES.index("smileL"), SHAPES.index("squintL")
+    assert neutral[row, smile] > 0.5
+    assert 0 < neutral[row, squint] < 0.5 * neutral[row, smile]
+    of_size = amplitude(measured("astronaut")) / amplitude(measured("actor"))
+    assert smiling[row, smile] < 0.7 * of_size * neutral[row, smile]
+
+
+def test_a_smile_lifts_the_corners_more_than_it_widens() -> None:
+    m = measured("actor")
+    corner = m.mouth.canvas(np.array([1.0]), np.zeros(1))
+    way = mouth_fields(m, corner)["smileL"][0][0]
+    assert -(way @ m.mouth.down) > way @ m.mouth.along > 0.05 * m.u
+
+
 def test_breath_leaves_head_and_lower_edge_alone() -> None:
     m = measured("actor")
     xy = grid(8)

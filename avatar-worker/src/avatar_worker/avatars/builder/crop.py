@@ -35,8 +35,8 @@ HAIR_ABOVE_FACE_U: Final = 0.75
 AIR_U: Final = 0.35
 BODY_U: Final = 1.2
 
-MIRRORED: Final = 0.6
-"""Of the way from the chin to the photo's end, or of the eyes' distance if that is less."""
+MIRRORED_U: Final = 0.15
+"""What lies so far inside the photo's edge is mirrored beyond it; more would bring back the neck."""
 
 MAX_GRAIN: Final = 2.5
 
@@ -90,8 +90,7 @@ def crop_to_canvas(rgb: npt.NDArray[np.uint8], face: Face, canvas: Canvas) -> Cr
     chin = float(face.landmarks[152, 1])
     upper = max(0.0, -shift[1] / scale)  # the canvas's rows that the photo has, in photo pixels
     lower = min(float(height), (canvas.height - shift[1]) / scale)
-    # What is mirrored below the photo is chest or neck, never the chin.
-    depth = max(4.0, MIRRORED * scale * min(float(height) - chin, face.iod))
+    depth = max(4.0, MIRRORED_U * scale * face.iod)
     return CroppedPortrait(
         rgb=_continue_border(placed, valid, depth),
         scale=scale,
@@ -163,9 +162,9 @@ def _continue_border(
     grain = _grain(result, valid)
     distance = cv2.distanceTransform(255 - valid, cv2.DIST_L2, 5)
     sharp = result
-    for sigma in (1.5, 3.0, 6.0, 12.0, 24.0):
+    for sigma in (1.5, 3.0, 6.0, 12.0, 24.0, 40.0):
         soft = cv2.GaussianBlur(sharp, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-        share = np.clip(distance / (2.5 * sigma) - 0.4, 0, 1)[..., None]
+        share = np.clip(distance / (1.8 * sigma) - 0.4, 0, 1)[..., None]
         result = np.asarray(result * (1 - share) + soft * share, np.float32)
     result += grain * np.clip(distance / 4, 0, 1)[..., None]
     result[valid > 0] = placed[valid > 0]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from avatar_worker.errors import AvatarRefusedError
 
+from .covered import lips_score
 from .crop import AIR_U, BODY_U, CroppedPortrait
 from .glasses import WEARS, glasses_score
 from .landmarks import Face
@@ -38,10 +39,7 @@ JAW_OPEN: Final = 0.25
 STRAIGHT_DEG: Final = 6.0
 """A head turned by less looks straight into the camera."""
 
-UNSEEN: Final = (
-    "A hand, a microphone or hair over the mouth is not noticed: look at the preview before you "
-    "use the avatar."
-)
+LIPS_SEEN: Final = 1.0
 
 
 def choose_face(faces: list[Face]) -> Face:
@@ -132,7 +130,12 @@ def check_photo(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
         raise AvatarRefusedError(
             "blurred", "The face is blurred. Use a photo that is in focus and not enlarged."
         )
-    return [*_refuse_expression(face), *_warn_about_size(face), *_warn_about_glasses(rgb, face)]
+    return [
+        *_refuse_expression(face),
+        *_warn_about_size(face),
+        *_warn_about_glasses(rgb, face),
+        *_warn_about_cover(rgb, face),
+    ]
 
 
 def scores(rgb: npt.NDArray[np.uint8], face: Face) -> dict[str, float]:
@@ -156,6 +159,7 @@ def scores(rgb: npt.NDArray[np.uint8], face: Face) -> dict[str, float]:
         "smile": (shapes["mouthSmileLeft"] + shapes["mouthSmileRight"]) / 2,
         "blink": min(shapes["eyeBlinkLeft"], shapes["eyeBlinkRight"]),
         "glasses": glasses_score(rgb, face),
+        "lips": lips_score(rgb, face),
     }
 
 
@@ -178,7 +182,8 @@ def described(score: Mapping[str, float]) -> list[str]:
         f"apart; {100 * LIP_GAP_U:.0f} or less count as closed.",
         f"The smile is {100 * score['smile']:.0f} of 100; up to {100 * SMILE:.0f} counts as neutral.",
         f"Glasses {glasses} ({score['glasses']:.2f}; {WEARS:.2f} and more count).",
-        UNSEEN,
+        f"The lips show with {score['lips']:.1f}; below {LIPS_SEEN:.0f} something may cover them. "
+        "What only touches them is not noticed: look at the preview.",
     ]
 
 
@@ -259,6 +264,15 @@ def _warn_about_glasses(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
     return [
         "The person seems to wear glasses; their frame would bend with the brows, so the brows move "
         "less. A photo without glasses looks livelier."
+    ]
+
+
+def _warn_about_cover(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
+    if lips_score(rgb, face) >= LIPS_SEEN:
+        return []
+    return [
+        "The lips are hard to see; a hand, a microphone or a beard may cover them and would be "
+        "torn when the avatar speaks. A photo with a free mouth looks better."
     ]
 
 
