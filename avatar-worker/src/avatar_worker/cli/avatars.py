@@ -1,4 +1,4 @@
-"""`avatars`: list, verify, inspect; the larger commands have modules of their own."""
+"""`avatars`: list and inspect; the larger commands have modules of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from avatar_worker.avatars.library import AvatarEntry
-    from avatar_worker.errors import AvatarError
 
 app = typer.Typer(no_args_is_help=True, help="Build, look at, judge and sign avatar files.")
 
@@ -33,30 +32,6 @@ def list_avatars(
         typer.echo(f"no avatars in {', '.join(map(str, folders))}")
     for entry in found:
         typer.echo(_line(entry))
-
-
-@app.command()
-def verify(
-    avatars: Annotated[list[str], typer.Argument(help="Ids, or paths of .hvia files.")],
-) -> None:
-    """Check every byte of avatar files. Exit 1: at least one cannot be used."""
-    from avatar_worker.avatars.format import read_avatar
-    from avatar_worker.config import read_settings
-    from avatar_worker.errors import AvatarError
-
-    from .named import find
-
-    folders, bad = read_settings().avatars, 0
-    for name in avatars:
-        path = find(name, folders)
-        try:
-            opened = read_avatar(path, avatar_id=path.stem)
-        except AvatarError as error:
-            bad += 1
-            typer.echo(f"{path}: refused{_code(error)}: {error}")
-        else:
-            typer.echo(f"{path}: sound, {opened.content_id}")
-    raise typer.Exit(1 if bad else 0)
 
 
 @app.command()
@@ -86,11 +61,6 @@ def inspect(
     typer.echo(f"made      {manifest['created']} from {', '.join(sources) or 'nothing named'}")
 
 
-def _code(error: AvatarError) -> str:
-    code = getattr(error, "code", "")
-    return f" ({code})" if code else ""
-
-
 def _line(entry: AvatarEntry) -> str:
     if not entry.ok:
         return f"{entry.id:<20} refused ({entry.code}): {entry.message}"
@@ -108,9 +78,10 @@ def _add_larger_ones() -> None:
     from .avatars_check import check
     from .avatars_preview import preview
     from .avatars_sign import new_key, sign
+    from .avatars_verify import verify
     from .build import build
 
-    for command in (build, preview, check, sign):
+    for command in (build, verify, preview, check, sign):
         app.command()(command)
     app.command("new-key")(new_key)
 

@@ -221,6 +221,7 @@ def _build(
     from avatar_worker.errors import ConfigError
 
     from .bar import progress_bar
+    from .rig_rule import check_rig
 
     rgb = _read(photo)
     try:
@@ -247,6 +248,7 @@ def _build(
             warn=lambda line: typer.echo(f"note: {line}", err=True),
             report=measured.update,
         )
+        check_rig(avatar)
         content_id = write_avatar(avatar, out)
     for line in described(measured):
         typer.echo(line)
@@ -254,13 +256,18 @@ def _build(
 
 
 def _read(photo: Path) -> npt.NDArray[np.uint8]:
-    """Decode a picture, turned as its camera was held. uint8, (h, w, 3), sRGB."""
+    """Decode a picture in a child, turned as its camera was held. uint8, (h, w, 3), sRGB."""
     from avatar_worker.avatars.builder.picture import MAX_BYTES, read_picture
+    from avatar_worker.avatars.confined import ConfinedError, call_confined
     from avatar_worker.errors import AvatarRefusedError
 
     with photo.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     try:
-        return read_picture(content)
+        return call_confined(read_picture, content)
     except AvatarRefusedError as error:
         raise AvatarRefusedError(error.code, f"{photo}: {error}") from None
+    except ConfinedError as error:
+        raise AvatarRefusedError(
+            "bad_picture", f"{photo}: The picture is refused: {error}."
+        ) from None

@@ -50,20 +50,38 @@ def load(
 ) -> tuple[Avatar, Manifest]:
     """Return the avatar and its checked manifest; all else as `read_avatar`."""
     name = f"{avatar_id}.hvia" if isinstance(source, bytes) else Path(source).name
+    data = source if isinstance(source, bytes) else read_bytes(Path(source), avatar_id=avatar_id)
     try:
-        data = source if isinstance(source, bytes) else _read_file(Path(source))
         return _read(open_container(data), avatar_id, policy or Policy())
     except FormatFault as fault:
         raise fault.named(avatar_id, name) from None
+
+
+def content_id_of(content: bytes, avatar_id: str) -> str:
+    """Return the content id of a whole file after checking every byte; errors as `read_avatar`."""
+    return read_avatar(content, avatar_id=avatar_id).content_id
+
+
+def read_bytes(path: Path, *, avatar_id: str) -> bytes:
+    """Return the bytes of a file whose size and first bytes are possible (V1, V2).
+
+    Raises:
+        AvatarNotFoundError: If there is no such file.
+        AvatarUnsupportedError: If the file is foreign.
+        AvatarCorruptError: If it is too small, too large, or cannot be read.
+    """
+    try:
+        return _read_file(path)
+    except FormatFault as fault:
+        raise fault.named(avatar_id, path.name) from None
     except FileNotFoundError as fault:
         raise AvatarNotFoundError(avatar_id) from fault
     except OSError as fault:
-        reason = f"{name} cannot be read: {fault.strerror or fault}"
+        reason = f"{path.name} cannot be read: {fault.strerror or fault}"
         raise AvatarCorruptError(avatar_id, "E_READ", "V1", "file", reason) from fault
 
 
 def _read_file(path: Path) -> bytes:
-    """Read a file whose size and first bytes are possible (V1, V2)."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         check_size(size)

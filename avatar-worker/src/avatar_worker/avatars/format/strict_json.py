@@ -35,7 +35,7 @@ def parse_object(content: bytes, where: str, *, code: str = "E_JSON", rule: str 
     try:
         if content.startswith(b"\xef\xbb\xbf"):
             raise _JsonError("starts with a byte order mark")
-        _bound_depth(content)
+        plain = _bound_depth(content) and b"\\u" not in content
         value = json.loads(
             content.decode("utf-8"),
             object_pairs_hook=_object,
@@ -43,7 +43,8 @@ def parse_object(content: bytes, where: str, *, code: str = "E_JSON", rule: str 
             parse_float=_number,
             parse_constant=_constant,
         )
-        _bound_strings(value)
+        if not plain:
+            _bound_strings(value)
         if not isinstance(value, dict):
             raise _JsonError("is not an object")
     except UnicodeError:
@@ -60,9 +61,13 @@ class _JsonError(Exception):
     pass
 
 
-def _bound_depth(content: bytes) -> None:
-    """Count brackets outside strings, so that the recursive parser below is never sent deep."""
-    depth = 0
+def _bound_depth(content: bytes) -> bool:
+    """Count brackets outside strings, so that the recursive parser below is never sent deep.
+
+    Returns:
+        Whether no string is so long as written that it may be too long.
+    """
+    depth, short = 0, True
     for token in _STRUCTURE.finditer(content):
         first = token.group()[:1]
         if first in (b"{", b"["):
@@ -71,6 +76,9 @@ def _bound_depth(content: bytes) -> None:
                 raise _JsonError(f"is nested deeper than {MAX_DEPTH}")
         elif first in (b"}", b"]"):
             depth -= 1
+        elif token.end() - token.start() > MAX_STRING:
+            short = False
+    return short
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
