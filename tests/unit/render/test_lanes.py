@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from avatar_worker.render.lanes import (
-    along_chroma,
-    along_luma,
+    along,
     clamped,
     eight_of,
-    even,
-    four_of,
+    evens,
+    four_and_four_of,
     gathered,
-    odd,
+    odds,
     put,
+    put_four_and_four,
 )
 from avatar_worker.render.planar import bilinear, laid_over, two_bilinear
 
@@ -57,40 +57,37 @@ def test_every_sign_is_what_it_is_for_one_number() -> None:
 
 @numba.njit
 def read(words, few, order, out):
-    """Eight words from the third on, every other one, four bytes, and entries by number."""
-    eight = eight_of(words, 3)
+    """Eight words from the third on, every other one of these and others, bytes from two places."""
+    eight, more = eight_of(words, 3), eight_of(words, 20)
     put(out, 0, eight >> 24)
-    put(out, 8, even(eight))
-    put(out, 12, odd(eight))
-    put(out, 16, four_of(few, 5))
-    put(out, 20, gathered(words, eight_of(order, 0)))
+    put(out, 8, evens(eight, more))
+    put(out, 16, odds(eight, more))
+    put(out, 24, four_and_four_of(few, 5, 40))
+    put(out, 32, gathered(words, eight_of(order, 0)))
+    put_four_and_four(out, 44, 40, eight)
 
 
 def test_entries_are_read_in_order_by_twos_and_by_number() -> None:
-    order, out = RNG.permutation(64)[:8].astype(np.int32), np.zeros(28, np.uint8)
+    order, out = RNG.permutation(64)[:8].astype(np.int32), np.zeros(48, np.uint8)
     read(WORDS, BYTES, order, out)
-    eight = WORDS[3:11]
+    eight, more = WORDS[3:11], WORDS[20:28]
     assert np.array_equal(out[:8], (eight >> 24).astype(np.uint8))
-    assert np.array_equal(out[8:12], eight[::2].astype(np.uint8))
-    assert np.array_equal(out[12:16], eight[1::2].astype(np.uint8))
-    assert np.array_equal(out[16:20], BYTES[5:9])
-    assert np.array_equal(out[20:], WORDS[order].astype(np.uint8))
+    assert np.array_equal(out[8:16], np.r_[eight[::2], more[::2]].astype(np.uint8))
+    assert np.array_equal(out[16:24], np.r_[eight[1::2], more[1::2]].astype(np.uint8))
+    assert np.array_equal(out[24:32], np.r_[BYTES[5:9], BYTES[40:44]])
+    assert np.array_equal(out[32:40], WORDS[order].astype(np.uint8))
+    assert np.array_equal(out[40:], np.r_[eight[4:], eight[:4]].astype(np.uint8))
 
 
 @numba.njit
 def line(start, step, bend, out):
-    put(out, 0, along_luma(start, step, bend))
-    put(out, 8, along_chroma(start, step, bend))
+    put(out, 0, along(start, step, bend))
 
 
 def test_a_line_bends_in_its_middle() -> None:
-    out = np.zeros(12, np.uint8)
+    out = np.zeros(8, np.uint8)
     line(np.int32(10), np.int32(3), np.int32(5), out)
-    assert out[:8].tolist() == [10 + 3 * x + 5 * max(x - 4, 0) for x in range(8)]
-    # Half steps: x = 0.5, 2.5, 4.5, 6.5.
-    assert out[8:].tolist() == [
-        10 + round(6 * x) + round(10 * max(x - 4, 0)) for x in (0.5, 2.5, 4.5, 6.5)
-    ]
+    assert out.tolist() == [10 + 3 * x + 5 * max(x - 4, 0) for x in range(8)]
 
 
 @numba.njit

@@ -1,14 +1,14 @@
-"""Eight or four whole numbers side by side, which one instruction works on at once.
+"""Eight whole numbers side by side, which one instruction works on at once.
 
 A loop over a line as short as a cell is wide becomes single steps, one pixel after the other. In
-compiled loops `Lanes` are numbers like others: `+ - * & >>` among themselves and with an integer.
+compiled loops `Lanes` are numbers like others: `+ - * & | >>` among themselves and with an integer.
 They are 32 bits wide and wrap around; `>>` keeps the sign.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -16,11 +16,11 @@ from numba.core import cgutils, types
 from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
 
+COUNT: Final = 8
+
+_BYTE: Final = ir.IntType(8)
 _INT: Final = ir.IntType(32)
-_SPREAD: Final = {
-    8: ((0, 1, 2, 3, 4, 5, 6, 7), (0, 0, 0, 0, 0, 1, 2, 3)),
-    4: ((1, 5, 9, 13), (0, 0, 1, 5)),
-}
+_VECTOR: Final = ir.VectorType(_INT, COUNT)
 _UNALIGNED: Final = 1
 
 
@@ -30,36 +30,30 @@ def _instruction(function: Any) -> Any:
 
 
 class Lanes(types.Type):
-    """The type of `count` numbers side by side."""
+    """The type of `COUNT` numbers side by side."""
 
-    def __init__(self, count: int) -> None:
-        super().__init__(f"Lanes({count})")
-        self.count = count
-
-    @property
-    def vector(self) -> ir.VectorType:
-        """The same for LLVM."""
-        return ir.VectorType(_INT, self.count)
+    def __init__(self) -> None:
+        super().__init__("Lanes")
 
 
 @register_model(Lanes)
 class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Lanes) -> None:
-        super().__init__(manager, kind, kind.vector)  # type: ignore[no-untyped-call]
+        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
 
 
-EIGHT, FOUR = Lanes(8), Lanes(4)
+LANES: Final = Lanes()
 
 
-def _constant(kind: Lanes, values: Any) -> ir.Constant:
-    return ir.Constant(kind.vector, list(values))
+def _constant(values: Iterable[int]) -> ir.Constant:
+    return ir.Constant(_VECTOR, list(values))
 
 
-def _same(builder: Any, kind: Lanes, value: Any) -> Any:
+def _same(builder: Any, value: Any) -> Any:
     """A number in every lane."""
     narrow = builder.trunc(value, _INT) if value.type.width > 32 else value
-    first = builder.insert_element(ir.Constant(kind.vector, ir.Undefined), narrow, _INT(0))
-    return builder.shuffle_vector(first, first, _constant(kind, [0] * kind.count))
+    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), narrow, _INT(0))
+    return builder.shuffle_vector(first, first, _constant([0] * COUNT))
 
 
 def _operator(sign: Callable[[Any, Any], Any], step: str) -> None:
@@ -67,14 +61,12 @@ def _operator(sign: Callable[[Any, Any], Any], step: str) -> None:
 
     @_instruction
     def work(typing: Any, a: Any, b: Any) -> Any:
-        kind = a if isinstance(a, Lanes) else b
-
         def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-            left = given[0] if isinstance(a, Lanes) else _same(builder, kind, given[0])
-            right = given[1] if isinstance(b, Lanes) else _same(builder, kind, given[1])
+            left = given[0] if isinstance(a, Lanes) else _same(builder, given[0])
+            right = given[1] if isinstance(b, Lanes) else _same(builder, given[1])
             return getattr(builder, step)(left, right)
 
-        return kind(a, b), code
+        return LANES(a, b), code
 
     @overload(sign, strict=False)  # a lambda has no annotations
     def known(a: Any, b: Any) -> Any:
@@ -85,29 +77,21 @@ def _operator(sign: Callable[[Any, Any], Any], step: str) -> None:
 
 for _sign, _step in (
     (operator.add, "add"), (operator.sub, "sub"), (operator.mul, "mul"), (operator.and_, "and_"),
-    (operator.rshift, "ashr"), (operator.or_, "or_"),
+    (operator.or_, "or_"), (operator.rshift, "ashr"),
 ):  # fmt: skip
     _operator(_sign, _step)
 
 
-def _spread(kind: Lanes) -> Any:
-    @_instruction
-    def places(typing: Any, start: Any, step: Any, bend: Any) -> Any:
-        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-            first, by, more = (_same(builder, kind, value) for value in given)
-            ramp, late = (_constant(kind, values) for values in _SPREAD[kind.count])
-            return builder.add(first, builder.add(builder.mul(by, ramp), builder.mul(more, late)))
+@_instruction
+def along(typing: Any, start: Any, step: Any, bend: Any) -> Any:
+    """`start + step x` for x = 0 to 7, and from 4 on `bend (x - 4)` more. Of int32."""
 
-        return kind(start, step, bend), code
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        first, by, more = (_same(builder, value) for value in given)
+        late = builder.mul(more, _constant(max(x - 4, 0) for x in range(COUNT)))
+        return builder.add(first, builder.add(builder.mul(by, _constant(range(COUNT))), late))
 
-    return places
-
-
-along_luma = _spread(EIGHT)
-"""`start + step x` for x = 0 to 7, and from 4 on `bend (x - 4)` more. Of int32."""
-
-along_chroma = _spread(FOUR)
-"""The same between pixels, at x = 0.5, 2.5, 4.5, 6.5; step and bend are given halved."""
+    return LANES(start, step, bend), code
 
 
 @_instruction
@@ -115,22 +99,34 @@ def clamped(typing: Any, lanes: Any, most: Any) -> Any:
     """Bring every number between 0 and `most`."""
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        value, zero = given[0], _constant(lanes, [0] * lanes.count)
+        value, zero = given[0], _constant([0] * COUNT)
         value = builder.select(builder.icmp_signed("<", value, zero), zero, value)
-        top = _same(builder, lanes, given[1])
+        top = _same(builder, given[1])
         return builder.select(builder.icmp_signed(">", value, top), top, value)
 
-    return lanes(lanes, most), code
+    return LANES(lanes, most), code
 
 
-def _data(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
-    """Where an entry of a flat array lies."""
+def _every_other(first: int) -> Any:
+    @_instruction
+    def picked(typing: Any, a: Any, b: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            return builder.shuffle_vector(*given, _constant(range(first, 2 * COUNT, 2)))
+
+        return LANES(a, b), code
+
+    return picked
+
+
+evens, odds = _every_other(0), _every_other(1)
+"""The first, third, ... of two rows of lanes, one after the other; the second, fourth, ..."""
+
+
+def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any, width: int) -> Any:
+    """Where entries of a flat array lie, as a vector."""
     start = context.make_array(kind)(context, builder, array).data
-    return builder.gep(start, [at])
-
-
-def _read(builder: Any, place: Any, kind: Any) -> Any:
-    return builder.load(builder.bitcast(place, kind.as_pointer()), align=_UNALIGNED)
+    vector = ir.VectorType(ir.IntType(kind.dtype.bitwidth), width)
+    return builder.bitcast(builder.gep(start, [at]), vector.as_pointer())
 
 
 @_instruction
@@ -138,24 +134,25 @@ def eight_of(typing: Any, array: Any, at: Any) -> Any:
     """Eight entries of a flat array of bytes or 32-bit numbers, from `at` on."""
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        width = array.dtype.bitwidth
-        kind = ir.VectorType(ir.IntType(width), 8)
-        value = _read(builder, _data(context, builder, array, *given), kind)
-        return value if width == 32 else builder.zext(value, EIGHT.vector)
+        place = _place(context, builder, array, *given, COUNT)
+        value = builder.load(place, align=_UNALIGNED)
+        return value if array.dtype.bitwidth == 32 else builder.zext(value, _VECTOR)
 
-    return EIGHT(array, at), code
+    return LANES(array, at), code
 
 
 @_instruction
-def four_of(typing: Any, array: Any, at: Any) -> Any:
-    """Four bytes of a flat array."""
+def four_and_four_of(typing: Any, array: Any, at: Any, then: Any) -> Any:
+    """Four bytes of a flat array from `at` on, and four from `then` on."""
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        kind = ir.VectorType(ir.IntType(8), 4)
-        value = _read(builder, _data(context, builder, array, *given), kind)
-        return builder.zext(value, FOUR.vector)
+        both = [
+            builder.load(_place(context, builder, array, given[0], place, 4), align=_UNALIGNED)
+            for place in given[1:]
+        ]
+        return builder.zext(builder.shuffle_vector(*both, _constant(range(COUNT))), _VECTOR)
 
-    return FOUR(array, at), code
+    return LANES(array, at, then), code
 
 
 @_instruction
@@ -163,30 +160,15 @@ def gathered(typing: Any, array: Any, at: Any) -> Any:
     """The entries of a flat array of 32-bit numbers that lanes name."""
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        value = ir.Constant(at.vector, ir.Undefined)
-        for n in range(at.count):
+        value, start = ir.Constant(_VECTOR, ir.Undefined), context.make_array(array)
+        entries = start(context, builder, given[0]).data
+        for n in range(COUNT):
             index = builder.sext(builder.extract_element(given[1], _INT(n)), cgutils.intp_t)
-            place = _data(context, builder, array, given[0], index)
-            value = builder.insert_element(value, builder.load(place), _INT(n))
+            one = builder.load(builder.gep(entries, [index]))
+            value = builder.insert_element(value, one, _INT(n))
         return value
 
-    return at(array, at), code
-
-
-def _every_other(first: int) -> Any:
-    @_instruction
-    def picked(typing: Any, lanes: Any) -> Any:
-        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-            mask = _constant(FOUR, range(first, 8, 2))
-            return builder.shuffle_vector(given[0], given[0], mask)
-
-        return FOUR(lanes), code
-
-    return picked
-
-
-even, odd = _every_other(0), _every_other(1)
-"""The first, third, ... of eight; the second, fourth, ..."""
+    return LANES(array, at), code
 
 
 @_instruction
@@ -194,10 +176,25 @@ def put(typing: Any, array: Any, at: Any, lanes: Any) -> Any:
     """Write the lowest byte of every number into a flat array of bytes, from `at` on."""
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        kind = ir.VectorType(ir.IntType(8), lanes.count)
-        place = _data(context, builder, array, given[0], given[1])
-        bytes_ = builder.trunc(given[2], kind)
-        builder.store(bytes_, builder.bitcast(place, kind.as_pointer()), align=_UNALIGNED)
+        place = _place(context, builder, array, given[0], given[1], COUNT)
+        low = builder.trunc(given[2], ir.VectorType(_BYTE, COUNT))
+        builder.store(low, place, align=_UNALIGNED)
         return context.get_dummy_value()
 
     return types.void(array, at, lanes), code
+
+
+@_instruction
+def put_four_and_four(typing: Any, array: Any, at: Any, then: Any, lanes: Any) -> Any:
+    """As `put`, four from `at` on and four from `then` on."""
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        low = builder.trunc(given[3], ir.VectorType(_BYTE, COUNT))
+        for n, place in enumerate(given[1:3]):
+            mask = ir.Constant(ir.VectorType(_INT, 4), list(range(4 * n, 4 * n + 4)))
+            four = builder.shuffle_vector(low, low, mask)
+            where = _place(context, builder, array, given[0], place, 4)
+            builder.store(four, where, align=_UNALIGNED)
+        return context.get_dummy_value()
+
+    return types.void(array, at, then, lanes), code

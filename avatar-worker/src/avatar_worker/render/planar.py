@@ -14,7 +14,17 @@ import numpy.typing as npt
 
 from .cells import CLEAR, SHEET, SOLID
 from .compiling import Array, compiled, folded
-from .lanes import along_luma, clamped, eight_of, even, four_of, gathered, odd, put
+from .lanes import (
+    along,
+    clamped,
+    eight_of,
+    evens,
+    four_and_four_of,
+    gathered,
+    odds,
+    put,
+    put_four_and_four,
+)
 from .nodes import PAD, STEP
 
 CELL: Final = 8
@@ -100,62 +110,74 @@ def _draw_cell(
     """
     luma, chroma, alpha = textures
     at, pitch, blue, to_red = place
-    right, along = _shift(nodes, 0, band, c)
-    down, upright = _shift(nodes, 1, band, c)
-    joint = along and upright
+    right, narrow = _shift(nodes, 0, band, c)
+    down, flat = _shift(nodes, 1, band, c)
+    joint = narrow and flat
     first = (8 * band + PAD + down) * stride + 8 * c + PAD + right
-    u_edge = along_luma(*_row(nodes, 0, 2 * band, c, right))
-    v_edge = along_luma(*_row(nodes, 1, 2 * band, c, down))
+    u_edge = along(*_row(nodes, 0, 2 * band, c, right))
+    v_edge = along(*_row(nodes, 1, 2 * band, c, down))
     for half in range(2):
         u, v = u_edge, v_edge
-        u_edge = along_luma(*_row(nodes, 0, 2 * band + half + 1, c, right))
-        v_edge = along_luma(*_row(nodes, 1, 2 * band + half + 1, c, down))
+        u_edge = along(*_row(nodes, 0, 2 * band + half + 1, c, right))
+        v_edge = along(*_row(nodes, 1, 2 * band + half + 1, c, down))
         u_down, v_down = (u_edge - u) >> 2, (v_edge - v) >> 2
-        for _ in range(2):
-            # Chroma lies between lines and columns of luma, its texture half a pixel right and down.
-            p, q = _between_columns(u + (u_down >> 1)), _between_columns(v + (v_down >> 1))
-            shares = along_luma(np.int32(0), np.int32(0), np.int32(0))
-            for i in range(2):
-                start = first + i * stride
-                if joint:
-                    fx, fy = clamped(u >> 8, 256), clamped(v >> 8, 256)
-                    value = bilinear(eight_of(luma, np.uintp(start)), fx, fy)
-                    if mixed:
-                        share = bilinear(eight_of(alpha, np.uintp(start)), fx, fy)
-                else:
-                    entries = (v >> 16) * stride + (u >> 16) + _counted(start)
-                    fx, fy = (u >> 8) & 255, (v >> 8) & 255
-                    value = bilinear(gathered(luma, entries), fx, fy)
-                    if mixed:
-                        share = bilinear(gathered(alpha, entries), fx, fy)
-                if mixed:
-                    value = laid_over(eight_of(plate, at), value, share)
-                    shares = shares + share
-                put(out, at, value)
-                u, v, at = u + u_down, v + v_down, at + pitch
+        # Chroma lies between lines and columns of luma, its texture half a pixel right and down.
+        p, q = _amid(u + (u_down >> 1), u_down), _amid(v + (v_down >> 1), v_down)
+        upper = lower = along(np.int32(0), np.int32(0), np.int32(0))
+        for y in range(4):
+            start = first + y * stride
             if joint:
-                gx, gy = clamped(p >> 8, 256), clamped(q >> 8, 256)
-                tap = even(eight_of(chroma, np.uintp(first)))
-                below = even(eight_of(chroma, np.uintp(first + stride)))
+                fx, fy = clamped(u >> 8, 256), clamped(v >> 8, 256)
+                value = bilinear(eight_of(luma, np.uintp(start)), fx, fy)
+                if mixed:
+                    share = bilinear(eight_of(alpha, np.uintp(start)), fx, fy)
             else:
-                places = (q >> 16) * stride + (p >> 16) + even(_counted(first))
-                gx, gy = (p >> 8) & 255, (q >> 8) & 255
-                tap, below = gathered(chroma, places), gathered(chroma, places + stride)
-            one, other = two_bilinear(tap, below, gx, gy)
+                entries = (v >> 16) * stride + (u >> 16) + _counted(start)
+                fx, fy = (u >> 8) & 255, (v >> 8) & 255
+                value = bilinear(gathered(luma, entries), fx, fy)
+                if mixed:
+                    share = bilinear(gathered(alpha, entries), fx, fy)
             if mixed:
-                mean = (even(shares) + odd(shares) + 2) >> 2
-                one = laid_over(four_of(plate, blue), one, mean)
-                other = laid_over(four_of(plate, blue + to_red), other, mean)
-            put(out, blue, one)
-            put(out, blue + to_red, other)
-            blue += pitch >> np.uintp(1)
-            first += 2 * stride
+                value = laid_over(eight_of(plate, at), value, share)
+                if y < 2:
+                    upper = upper + share
+                else:
+                    lower = lower + share
+            put(out, at, value)
+            u, v, at = u + u_down, v + v_down, at + pitch
+        third = first + 2 * stride
+        if joint:
+            fx, fy = clamped(p >> 8, 256), clamped(q >> 8, 256)
+            tap = _two_lines(chroma, first, third)
+            below = _two_lines(chroma, first + stride, third + stride)
+        else:
+            entries = (q >> 16) * stride + (p >> 16) + evens(_counted(first), _counted(third))
+            fx, fy = (p >> 8) & 255, (q >> 8) & 255
+            tap, below = gathered(chroma, entries), gathered(chroma, entries + stride)
+        one, other = two_bilinear(tap, below, fx, fy)
+        next_blue = blue + (pitch >> np.uintp(1))
+        if mixed:
+            mean = (evens(upper, lower) + odds(upper, lower) + 2) >> 2
+            one = laid_over(four_and_four_of(plate, blue, next_blue), one, mean)
+            behind = four_and_four_of(plate, blue + to_red, next_blue + to_red)
+            other = laid_over(behind, other, mean)
+        put_four_and_four(out, blue, next_blue, one)
+        put_four_and_four(out, blue + to_red, next_blue + to_red, other)
+        blue += pitch
+        first += 4 * stride
 
 
 @folded
-def _between_columns(lanes: Any) -> Any:
-    """The means of each two beside each other."""
-    return (even(lanes) + odd(lanes)) >> 1
+def _amid(line: Any, down: Any) -> Any:
+    """Places between columns, on a line and on the one two lines below."""
+    later = line + down + down
+    return (evens(line, later) + odds(line, later)) >> 1
+
+
+@folded
+def _two_lines(texture: Array, first: int, then: int) -> Any:
+    """Every other one of eight entries, on two lines."""
+    return evens(eight_of(texture, np.uintp(first)), eight_of(texture, np.uintp(then)))
 
 
 @folded
@@ -177,7 +199,7 @@ def _row(nodes: Array, p: int, row: int, c: int, whole: Any) -> tuple[Any, Any, 
 @folded
 def _counted(start: Any) -> Any:
     """`start` and the seven numbers after it."""
-    return along_luma(np.int32(start), np.int32(1), np.int32(0))
+    return along(np.int32(start), np.int32(1), np.int32(0))
 
 
 @folded
