@@ -30,7 +30,7 @@ FORWARD: Final = 0.85
 """How far a lid leaves its socket's shadow for the light of the skin around when it closes."""
 
 OTHER_HUE: Final = 0.75
-"""How far it takes the hue of the skin around: lids stay redder."""
+"""How far it then takes the hue of the skin around: lids stay redder."""
 
 STRAY: Final = (0.05, 0.15)
 """Thin lines beside the eye are lashes where they are darker than around them by this share."""
@@ -98,12 +98,14 @@ def lid_layer(rgb: npt.NDArray[np.uint8], m: Measures, side: str) -> Layer:
     mirrored = eye.canvas(s, eye.lower(s) + 0.10 * u + np.abs(at.over)) - [left, top]
     lid = (plain + GRAIN * _grain(part, mirrored, u)) * _relief(at, q, u)[..., None]
     cheek = push_pull(part, (at.below > 1.3 * BELOW_U * u) & (np.abs(s) < 1.5))
-    strip, hair = lashes(part, s * INNER[side], at.over, at.below, u)
+    towards_nose = s * INNER[side]
+    strip, hair = lashes(part, towards_nose, at.over, at.below, u)
 
     beside = 1 - smoothstep(0.75, 1.40, np.abs(s))
     skin = (1 - smoothstep(0.45, 1.0, at.above / at.top)) * beside
     bare, stray = _without_lashes(part, u)
-    stray = stray * (1 - smoothstep(1.40, 1.75, np.abs(s)))
+    # No lashes stand at the nose, but the edge of its shade runs there.
+    stray = stray * smoothstep(1.20, 0.95, towards_nose) * smoothstep(-1.75, -1.40, towards_nose)
     stray = stray * (1 - smoothstep(0.45, 0.85, at.above / at.top)) * (1 - skin)
     both = skin + stray
     lid = (lid * skin[..., None] + bare * stray[..., None]) / np.maximum(both, 1e-3)[..., None]
@@ -170,7 +172,8 @@ def _painted(
     known = weight > 0.01
     socket = push_pull(colour / np.maximum(weight, 0.01)[..., None], known)
     light = (socket + forward[..., None] * (around - socket)) @ LUMA
-    hue = socket + OTHER_HUE * (around - socket)
+    # Skin in the shade is redder than skin in the light.
+    hue = socket + (OTHER_HUE / FORWARD * forward)[..., None] * (around - socket)
     return np.asarray(hue * (light / np.maximum(hue @ LUMA, 1.0))[..., None], np.float32)
 
 
