@@ -9,6 +9,7 @@ import onnxruntime
 from avatar_worker.features import Audio2Face
 from avatar_worker.features.audio2face import LOOK_AHEAD
 from avatar_worker.features.mel import log_mel
+from avatar_worker.features.parting import part
 from avatar_worker.features.promises import keep
 
 FloatArray = npt.NDArray[np.float32]
@@ -31,22 +32,22 @@ def offline(pcm: FloatArray) -> tuple[FloatArray, FloatArray]:
     Picture k sees mel frames 4 k - 6 to 4 k + 5: the newest window that ends within 80 ms.
     """
     session = onnxruntime.InferenceSession(
-        str(files("avatar_worker") / "assets/weights/audio2face-v4.onnx"),
+        str(files("avatar_worker") / "assets/weights/audio2face-v5.onnx"),
         providers=["CPUExecutionProvider"],
     )
     newest = (LOOK_AHEAD // 48 - 25) // 10  # 5
     mel = log_mel(pcm)
-    hidden = np.zeros((1, 1, 128), np.float32)
+    hidden = np.zeros((1, 1, 192), np.float32)
     mouths, visemes = [], []
     for k in range(len(pcm) // 640 - 1):
         last = 4 * k + newest
         window = mel[np.clip(np.arange(last - 11, last + 1), 0, None)]
-        mouth, logits, hidden = session.run(
-            ["ctrl", "vis", "h2"], {"mel": window[None], "h": hidden}
+        mouth, logits, voice, hidden = session.run(
+            ["ctrl", "vis", "voice", "h2"], {"mel": window[None], "h": hidden}
         )
         powers = np.exp(logits[0])
         visemes.append(powers / powers.sum())
-        mouths.append(keep(mouth, visemes[-1][None])[0])
+        mouths.append(keep(part(mouth), visemes[-1][None], voice[:, 0])[0])
     return np.stack(mouths), np.stack(visemes)
 
 

@@ -99,7 +99,7 @@ def test_a_file_that_is_no_net_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_weights_can_be_brought_along(tmp_path: Path, net: Audio2Face) -> None:
-    packaged = files("avatar_worker") / "assets/weights/audio2face-v4.onnx"
+    packaged = files("avatar_worker") / "assets/weights/audio2face-v5.onnx"
     copy = tmp_path / "mine.onnx"
     copy.write_bytes(packaged.read_bytes())
     mine = Audio2Face(copy)
@@ -112,13 +112,11 @@ def test_the_nets_own_answer_can_be_had(net: Audio2Face) -> None:
     mine, kept = bare.open(), net.open()
     noise = np.random.default_rng(3)
     closing = MOUTH_NAMES.index("lipClose")
-    others = [i for i in range(len(MOUTH_NAMES)) if i != closing]
     differs = False
     for _ in range(20):
         sound = noise.uniform(-0.5, 0.5, 640).astype(np.float32)
         (a,), (b,) = bare.step([(mine, sound)]), net.step([(kept, sound)])
         assert np.array_equal(a.visemes, b.visemes)
-        assert np.array_equal(a.mouth[others], b.mouth[others])
         differs |= bool(a.mouth[closing] != b.mouth[closing])
     assert differs, "the lips shut by what is heard"
 

@@ -20,7 +20,7 @@ from avatar_worker.clock import Ticks, ticks_per
 from avatar_worker.errors import ConfigError, DeviceError
 from avatar_worker.frames import ANALYSIS_RATE, MOUTH_NAMES, VISEME_NAMES, Features
 
-from . import promises
+from . import parting, promises
 from .mel import BANDS, FRAMES_PER_STEP, STEP, MelStream, log_mel_step
 
 LOOK_AHEAD: Final = Ticks(3_840)  # 80 ms
@@ -70,7 +70,7 @@ class Audio2Face:
 
     Args:
         weights: An ONNX file of the same inputs and outputs; the packaged one if None.
-        keep_promises: See `promises`; False gives the net's own answer, for measuring it.
+        keep_promises: See `parting` and `promises`; False gives the net's own answer, for measuring it.
 
     Raises:
         ConfigError: If the file cannot be read or is another kind of net.
@@ -78,7 +78,7 @@ class Audio2Face:
 
     def __init__(self, weights: Path | None = None, *, keep_promises: bool = True) -> None:
         if weights is None:
-            packaged = files("avatar_worker") / "assets" / "weights" / "audio2face-v4.onnx"
+            packaged = files("avatar_worker") / "assets" / "weights" / "audio2face-v5.onnx"
             with as_file(packaged) as path:
                 self._session = _load(path)
         else:
@@ -136,7 +136,8 @@ class Audio2Face:
 
         visemes = _softmax(logits)
         if self._promises:
-            mouths = promises.keep(mouths, visemes, voice[0][:, 0] if voice else None)
+            parted = parting.part(mouths)
+            mouths = promises.keep(parted, visemes, voice[0][:, 0] if voice else None)
         results = []
         for row, stream in enumerate(streams):
             stream.history = mel[row, FRAMES_PER_STEP:].copy()

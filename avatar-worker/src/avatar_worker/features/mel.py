@@ -28,20 +28,20 @@ TAIL: Final = STEP // 2
 """Samples before a step that its frames still need: its last frame ends 80 samples before it does,
 so its first starts 320 samples before the step. 320."""
 
-_FFT: Final = 512
+FFT: Final = 512
 _LOWEST_HZ: Final = 60.0
 _HIGHEST_HZ: Final = 7_600.0
-_POWER_FLOOR: Final = 1e-6
+POWER_FLOOR: Final = 1e-6
 
-_TARGET_PEAK: Final = 0.4
-_FIRST_PEAK: Final = 0.25
-_LEAST_PEAK: Final = 0.004
-_PEAK_DECAY: Final = 0.9995  # a hop; half-life 14 s
+TARGET_PEAK: Final = 0.4
+FIRST_PEAK: Final = 0.25
+LEAST_PEAK: Final = 0.004
+PEAK_DECAY: Final = 0.9995  # a hop; half-life 14 s
 DITHER_RMS: Final = 10 ** (-65 / 20)  # -65 dBFS
 # Four seconds, over and over: a whole number of steps, so that no step wraps around.
 _NOISE: Final = np.random.default_rng(0).standard_normal(100 * STEP, np.float32)
 
-_HANN: Final = np.hanning(WINDOW).astype(np.float32)
+HANN: Final = np.hanning(WINDOW).astype(np.float32)
 _RAMP: Final = np.linspace(0.0, 1.0, HOP, endpoint=False, dtype=np.float32)
 
 # More voices would not fit into the processor's cache, and take twice as long each.
@@ -54,7 +54,7 @@ def _mel_filters() -> FloatArray:
     """Return triangles on the mel scale, each summing to 1. float32, (257, 40)."""
     low, high = (2595 * np.log10(1 + hz / 700) for hz in (_LOWEST_HZ, _HIGHEST_HZ))
     edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
-    hz = np.fft.rfftfreq(_FFT, 1 / ANALYSIS_RATE)[:, None]
+    hz = np.fft.rfftfreq(FFT, 1 / ANALYSIS_RATE)[:, None]
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (hz - left) / (centre - left), (right - hz) / (right - centre)
     filters = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
@@ -62,17 +62,15 @@ def _mel_filters() -> FloatArray:
     return normalised
 
 
-_FILTERS: Final = _mel_filters()
+FILTERS: Final = _mel_filters()
 # OpenCV packs a spectrum as Re 0, Re 1, Im 1, ..., Re 255, Im 255, Re 256: squared and summed in
 # pairs it is the power, and the sum can be left to the filters.
-_PACKED_FILTERS: Final = np.concatenate(
-    [_FILTERS[:1], np.repeat(_FILTERS[1:-1], 2, 0), _FILTERS[-1:]]
-)
+_PACKED_FILTERS: Final = np.concatenate([FILTERS[:1], np.repeat(FILTERS[1:-1], 2, 0), FILTERS[-1:]])
 
 
 def _log(power: FloatArray) -> FloatArray:
     """Turn band power into log10 above the floor."""
-    above: FloatArray = np.log10(power + np.float32(_POWER_FLOOR))
+    above: FloatArray = np.log10(power + np.float32(POWER_FLOOR))
     return above
 
 
@@ -81,8 +79,8 @@ def bands(windows: FloatArray) -> FloatArray:
 
     OpenCV transforms the rows of a batch ten times faster than NumPy does.
     """
-    padded = np.zeros((len(windows), _FFT), np.float32)
-    np.multiply(windows, _HANN, out=padded[:, :WINDOW])
+    padded = np.zeros((len(windows), FFT), np.float32)
+    np.multiply(windows, HANN, out=padded[:, :WINDOW])
     spectrum: FloatArray = cv2.dft(padded, flags=cv2.DFT_ROWS)  # type: ignore[assignment]
     return _log((spectrum * spectrum) @ _PACKED_FILTERS)
 
@@ -102,7 +100,7 @@ class MelStream:
 
     def reset(self) -> None:
         """Forget the voice: what comes next follows on silence, at the level assumed at first."""
-        self._peak = _FIRST_PEAK
+        self._peak = FIRST_PEAK
         self._gain: float | None = None
         self._steps = 0
         self.tail: FloatArray = _NOISE[-TAIL:] * self._dither
@@ -111,8 +109,8 @@ class MelStream:
         """Take the peaks of the step's four hops, return the gains at its five hop borders."""
         gains = []
         for peak in loudest:
-            self._peak = max(self._peak * _PEAK_DECAY, peak, _LEAST_PEAK)
-            gains.append(_TARGET_PEAK / self._peak)
+            self._peak = max(self._peak * PEAK_DECAY, peak, LEAST_PEAK)
+            gains.append(TARGET_PEAK / self._peak)
         came_from = gains[0] if self._gain is None else self._gain
         self._gain = gains[-1]
         return [came_from, *gains]
@@ -167,18 +165,18 @@ def log_mel(pcm: FloatArray, *, dither: float = DITHER_RMS) -> FloatArray:
     Returns:
         log10 band power of frames 0, 1, ... float32, (max(0, 1 + (n - 400) // 160), 40).
     """
-    peak, previous = _FIRST_PEAK, None
+    peak, previous = FIRST_PEAK, None
     levelled = np.zeros(len(pcm), np.float32)
     for start in range(0, len(pcm), HOP):
         block = pcm[start : start + HOP]
-        peak = max(peak * _PEAK_DECAY, float(np.abs(block).max()), _LEAST_PEAK)
-        gain = _TARGET_PEAK / peak
+        peak = max(peak * PEAK_DECAY, float(np.abs(block).max()), LEAST_PEAK)
+        gain = TARGET_PEAK / peak
         came_from = gain if previous is None else previous
         for i, sample in enumerate(block.tolist()):
             levelled[start + i] = sample * (came_from + (gain - came_from) * i / HOP)
         previous = gain
     levelled += np.resize(_NOISE, len(pcm)) * np.float32(dither)
     starts = range(0, len(pcm) - WINDOW + 1, HOP)
-    spectra = (np.fft.rfft(levelled[start : start + WINDOW] * _HANN, _FFT) for start in starts)
-    frames = [_log((np.abs(spectrum) ** 2).astype(np.float32) @ _FILTERS) for spectrum in spectra]
+    spectra = (np.fft.rfft(levelled[start : start + WINDOW] * HANN, FFT) for start in starts)
+    frames = [_log((np.abs(spectrum) ** 2).astype(np.float32) @ FILTERS) for spectrum in spectra]
     return np.stack(frames) if frames else np.zeros((0, BANDS), np.float32)

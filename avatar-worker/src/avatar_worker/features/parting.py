@@ -1,0 +1,60 @@
+"""How far lips part: as filmed lips do, which is not quite what phonetics says.
+
+The net learns mouths by rule. Lips that were filmed open less for rounded vowels and where the
+tongue is up, and more for s, i and e; eight numbers say how much. They were fitted to clips of 13
+people and tried on each of them with the fit of the other 12 (`python -m training.lips`). They
+change how far jaw and lips open, never how they are shaped, and never whether they are shut.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_worker.frames import MOUTH_NAMES
+
+FloatArray = npt.NDArray[np.float32]
+
+MEASURED: Final = {
+    "jawOpen": 0.85, "lowerLipDown": 0.67, "upperLipUp": -0.06, "mouthFunnel": 0.07,
+    "mouthPucker": -0.57, "mouthStretch": 0.40, "mouthSmile": -0.19, "tongueUp": -0.21,
+}  # fmt: skip
+"""What each control by rule says of the opening of filmed lips. Only their proportions are
+measured; the scale keeps the widest mouths as wide as they are by rule, within 5 %."""
+LEAST: Final = 0.4
+"""Of the opening by rule: no measurement makes a rounded vowel a shut mouth."""
+CHANGES: Final = (0.6, 1.4)
+"""How far the controls may be scaled: beyond it lips tremble more and follow filmed ones no better."""
+
+_OPENING: Final = {"jawOpen": 1.0, "lowerLipDown": 0.25, "upperLipUp": 0.2}
+"""What the controls that open add to the opening as it is drawn."""
+_FUNNEL: Final = 0.15
+
+
+def _vector(weights: dict[str, float]) -> FloatArray:
+    return np.array([weights.get(name, 0.0) for name in MOUTH_NAMES], np.float32)
+
+
+_MEASURED: Final = _vector(MEASURED)
+_DRAWN: Final = _vector(_OPENING)
+_ROUND: Final = _vector({"mouthFunnel": _FUNNEL})
+_OPENS: Final = _DRAWN > 0
+
+
+def part(mouths: FloatArray, measured: FloatArray = _MEASURED) -> FloatArray:
+    """Return mouths that open as far as filmed ones.
+
+    Args:
+        mouths: By rule, weights in [0, 1]. float32, (B, 12).
+        measured: Other numbers than `MEASURED`, in `MOUTH_NAMES` order. float32, (12,).
+
+    Returns:
+        The same with other `jawOpen`, `lowerLipDown` and `upperLipUp`. float32, (B, 12).
+    """
+    drawn, funnel = mouths @ _DRAWN, mouths @ _ROUND
+    wanted = np.maximum(mouths @ measured, LEAST * (drawn + funnel))
+    scale = np.clip((wanted - funnel) / np.maximum(drawn, 1e-3), *CHANGES)
+    parted: FloatArray = np.where(_OPENS, np.minimum(mouths * scale[:, None], 1), mouths)
+    return parted
