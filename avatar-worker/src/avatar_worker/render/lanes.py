@@ -134,7 +134,7 @@ def eight_of(typing: Any, array: Any, at: Any) -> Any:
     """Eight entries of a flat array of bytes or 32-bit numbers, from `at` on."""
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        place = _place(context, builder, array, *given, COUNT)
+        place = _place(context, builder, array, given[0], given[1], COUNT)
         value = builder.load(place, align=_UNALIGNED)
         return value if array.dtype.bitwidth == 32 else builder.zext(value, _VECTOR)
 

@@ -124,8 +124,8 @@ class Driver:
 
     def drive(self, controls: FaceControls) -> Drive:
         """Say what to draw. What is not finite counts as 0."""
-        given = np.nan_to_num(controls.weights, nan=0.0, posinf=0.0, neginf=0.0)
-        weights = np.clip(given @ self._matrix, self._floor, 1.0).astype(np.float32)
+        given = np.where(np.isfinite(controls.weights), controls.weights, np.float32(0))
+        weights = np.minimum(np.maximum(given @ self._matrix, self._floor), np.float32(1))
         jaw = float(weights[self._jaw]) if self._jaw is not None else 0.0
         seal = smoothstep(SEAL_FROM, SEAL_FULL, float(given[CONTROL_INDEX["mouthClose"]]))
         weights[self._opening] *= 1.0 - seal
