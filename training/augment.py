@@ -1,4 +1,7 @@
-"""What happens to a voice on its way to the net: distance, rooms, lines, noise, level."""
+"""What is done to voices before examples are laid out: tempo and pitch, breaths, and no voice at all.
+
+Rooms, lines and noise come later, in `training.disturb`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ from fractions import Fraction
 from typing import Final
 
 import numpy as np
-from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
+from scipy.signal import fftconvolve, resample_poly
 
 from avatar_worker.frames import ANALYSIS_RATE
 
-from .noises import breath, coloured, music, room, speech_level
+from .noises import breath, coloured, music, room
 from .phones import Segment
 from .units import FloatArray
 
@@ -35,24 +38,6 @@ def coloured_by_a_microphone(pcm: FloatArray, chance: np.random.Generator) -> Fl
     gain = 10 ** ((bands + place * chance.uniform(-10, 6)) / 20)
     bent: FloatArray = np.fft.irfft(spectrum * gain, len(pcm)).astype(np.float32)
     return bent
-
-
-def through_a_line(pcm: FloatArray, chance: np.random.Generator) -> FloatArray:
-    """Send it through a telephone, a low bit rate or eight bits by the mu law."""
-    kind = chance.integers(0, 3)
-    if kind == 0:
-        edges = [chance.uniform(200, 400), chance.uniform(3_200, 3_600)]
-        filtered = butter(4, edges, "band", fs=ANALYSIS_RATE, output="sos")
-    else:
-        filtered = butter(6, chance.uniform(3_600, 6_500), "low", fs=ANALYSIS_RATE, output="sos")
-    sent = sosfilt(filtered, pcm).astype(np.float32)
-    if kind == 1:
-        loud = max(1e-4, float(np.abs(sent).max()))
-        law = np.sign(sent) * np.log1p(255 * np.abs(sent) / loud) / np.log(256)
-        law = np.round(law * 127) / 127
-        sent = (np.sign(law) * (256 ** np.abs(law) - 1) / 255 * loud).astype(np.float32)
-    received: FloatArray = sent
-    return received
 
 
 def noise(count: int, chance: np.random.Generator) -> FloatArray:
@@ -81,37 +66,6 @@ def breathed(pcm: FloatArray, start: float, seconds: float, chance: np.random.Ge
         first = int((start + chance.uniform(0, seconds - length)) * ANALYSIS_RATE)
         room_left = pcm[first : first + len(part)]
         room_left += part[: len(room_left)]
-
-
-def disturbed(pcm: FloatArray, chance: np.random.Generator, *, strength: float = 1.0) -> FloatArray:
-    """Do some of all this to a whole recording.
-
-    Args:
-        pcm: Float32, (n,), not all zero.
-        chance: Decides what.
-        strength: 0 for level alone, 1 for everything as often as it is here.
-
-    Returns:
-        The same length, peak at most 1.
-    """
-    heard = pcm
-    if chance.random() < 0.55 * strength:
-        heard = coloured_by_a_microphone(heard, chance)
-    if chance.random() < 0.25 * strength:
-        heard = fftconvolve(heard, room(chance))[: len(pcm)].astype(np.float32)
-    if chance.random() < 0.12 * strength:
-        heard = through_a_line(heard, chance)
-    heard = heard / max(1e-4, float(np.abs(heard).max()))
-    level = speech_level(heard)
-    if chance.random() < 0.5 * strength:
-        heard = heard + level * 10 ** (-chance.uniform(12, 50) / 20) * noise(len(pcm), chance)
-    if chance.random() < 0.08 * strength:
-        tune = music(len(pcm) / ANALYSIS_RATE, chance)[: len(pcm)]
-        tune /= tune.std() + 1e-9
-        heard = heard + level * 10 ** (-chance.uniform(10, 30) / 20) * tune
-    heard = heard / max(1.0, float(np.abs(heard).max()))
-    quieter: FloatArray = (heard * 10 ** (-chance.uniform(0, 24) / 20)).astype(np.float32)
-    return quieter
 
 
 NOT_SPEECH: Final = ("music", "noise", "breath", "silence")

@@ -31,9 +31,9 @@ class Size:
         layers: Of the recurrent memory.
     """
 
-    channels: int = 96
-    hidden: int = 160
-    layers: int = 2
+    channels: int = 72
+    hidden: int = 192
+    layers: int = 1
 
 
 class Net(nn.Module):
@@ -59,6 +59,12 @@ class Net(nn.Module):
         self.voice = nn.Linear(h, 1)
         self.units = nn.Linear(h, len(INNER) * len(UNIT_NAMES))
         self.drop = nn.Dropout(0.1)
+
+    @torch.no_grad()
+    def normalise(self, mel: Tensor) -> None:
+        """Take the mean and the spread of each band from some examples. (B, frames, 40)."""
+        self.mean.copy_(mel.mean((0, 1)))
+        self.spread.copy_(mel.std((0, 1)))
 
     def body(self, mel: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return what the heads look at (B, T, hidden) and the new state (layers, B, hidden).
@@ -104,7 +110,7 @@ def window(mel: Tensor, pictures: int) -> Tensor:
     """
     first = NEWEST - FRAMES_PER_STEP + 1 - HISTORY
     index = torch.arange(first, first + HISTORY + FRAMES_PER_STEP * pictures)
-    return mel[:, index.clamp(0, mel.shape[1] - 1)]
+    return mel[:, index.clamp(0, mel.shape[1] - 1).to(mel.device)]
 
 
 def save(net: Net, progress: dict[str, object], path: str) -> None:
@@ -113,8 +119,8 @@ def save(net: Net, progress: dict[str, object], path: str) -> None:
 
 
 def load(path: str) -> tuple[Net, dict[str, object]]:
-    """Read a checkpoint."""
-    kept = torch.load(path, weights_only=True)
+    """Read a checkpoint into the memory of the host."""
+    kept = torch.load(path, weights_only=True, map_location="cpu")
     net = Net(Size(**kept.pop("size")))
     net.load_state_dict(kept.pop("weights"))
     return net, kept

@@ -100,6 +100,7 @@ def mouths(
     *,
     loud: Sequence[float] | None = None,
     units: Mapping[str, Unit] = UNITS,
+    slower: float = 1.0,
 ) -> FloatArray:
     """Return the mouth at each time.
 
@@ -108,6 +109,7 @@ def mouths(
         times: Seconds, rising, not negative. (n,).
         loud: What `loudness` says of the segments; louder vowels open the jaw further.
         units: The table of targets.
+        slower: How many times farther than usual a unit bends its neighbours.
 
     Returns:
         Weights in [0, 1]. float32, (n, 12).
@@ -130,7 +132,7 @@ def mouths(
         behind = ahead if unit.kind is Kind.SILENCE else np.full_like(ahead, _WIDTH)
         before, after = np.maximum(first - near, 0), np.maximum(near - last, 0)
         after[before > 0] = 0
-        distance = before[:, None] / ahead + after[:, None] / behind
+        distance = (before[:, None] / ahead + after[:, None] / behind) / slower
         pull = strength * np.exp(-(distance**1.3))
         total[low:high] += pull * wanted
         weight[low:high] += pull

@@ -107,38 +107,6 @@ j   I   firm   stretch 50 smile 25 jaw 14 lower 15
 
 _OCCLUSION: Final = {"p": 0.62, "b": 0.85, "m": 0.95}
 
-# Measured lips are more open on tongue sounds and front vowels than a rule by phonetics says. The
-# lips part there, the jaw follows a little: in s and t the teeth stay together. (As far as studio
-# clips go; see PARTING.)
-_PARTED: Final = """
-t  jaw 18 lower 65 upper 45
-d  jaw 20 lower 65 upper 45
-n  jaw 22 lower 55 upper 40
-l  jaw 30 lower 55 upper 35
-s  jaw 10 lower 90 upper 60
-T  jaw 22 lower 60 upper 35
-D  jaw 22 lower 60 upper 35
-k  jaw 34 lower 55 upper 35
-N  jaw 32 lower 50 upper 35
-R  jaw 34 lower 50 upper 30
-rr jaw 24 lower 45 upper 30
-S  jaw 14 lower 50 upper 50
-j  jaw 20 lower 60 upper 45
-h  jaw 36 lower 45 upper 30
-i  jaw 24 lower 75 upper 55
-I  jaw 32 lower 65 upper 45
-M  jaw 28 lower 50 upper 35
-1  jaw 30 lower 50 upper 35
-e  jaw 44 lower 65 upper 50
-E  jaw 58 lower 60 upper 45
-@  jaw 38 lower 45 upper 30
-3  jaw 36 lower 30 upper 30
-"""
-
-
-PARTING: Final = 0.25
-"""How far to go from the rule to what studio clips show: all the way is worse on other clips."""
-
 
 def _mouth(words: list[str]) -> FloatArray:
     """Read pairs of a short name and hundredths. float32, (12,)."""
@@ -162,23 +130,8 @@ def _units() -> dict[str, Unit]:
     return units
 
 
-def _parted(units: dict[str, Unit]) -> dict[str, Unit]:
-    """Part the lips where measured lips are parted; all else stays."""
-    parted = dict(units)
-    for line in _PARTED.split("\n"):
-        if not (words := line.split()):
-            continue
-        old, wider = units[words[0]], _mouth(words[1:])
-        mouth = np.where(wider > 0, (1 - PARTING) * old.mouth + PARTING * wider, old.mouth)
-        parted[words[0]] = Unit(old.viseme, old.kind, mouth, old.occlusion)
-    return parted
-
-
 UNITS: Final = _units()
-"""Every unit by name, as phonetics has it: the reference of the evaluation."""
-
-PARTED_UNITS: Final = _parted(UNITS)
-"""The same with lips parted on tongue sounds and front vowels: what the net learns."""
+"""Every unit by name."""
 
 VOWELS: Final = frozenset(name for name, unit in UNITS.items() if unit.kind is Kind.VOWEL)
 BILABIALS: Final = ("p", "b", "m")

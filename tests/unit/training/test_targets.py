@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from training.phones import Segment
 from training.targets import loudness, mouths, pictures, visemes
-from training.units import PARTED_UNITS, aperture
+from training.units import UNITS, aperture
 
 from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
@@ -74,15 +74,18 @@ def test_loudness_is_relative_to_the_louder_vowels() -> None:
     assert abs(levels[3]) < 7
 
 
-def test_parted_units_open_the_lips_on_s() -> None:
-    segs = [Segment(0, 0.3, "s"), Segment(0.3, 0.6, "i"), Segment(0.6, 0.8, "sil")]
-    at = np.array([0.15])
-    assert aperture(mouths(segs, at, units=PARTED_UNITS)) > 1.2 * aperture(mouths(segs, at))
+def test_slower_units_bend_their_neighbours_farther_and_shut_the_lips_all_the_same() -> None:
+    times = pictures(AMA[-1].end)
+    plain, slow = mouths(AMA, times), mouths(AMA, times, slower=1.8)
+    moves = [np.abs(np.diff(made[:, JAW], 2)).mean() for made in (plain, slow)]
+    assert moves[1] < 0.95 * moves[0]
+    closing = MOUTH_NAMES.index("lipClose")
+    assert np.array_equal(plain[:, closing], slow[:, closing])
 
 
 def test_targets_are_weights_and_their_type_is_small() -> None:
     chance = np.random.default_rng(3)
-    names = list(PARTED_UNITS)
+    names = list(UNITS)
     borders = np.cumsum(chance.uniform(0.03, 0.2, 60))
     segs = [
         Segment(float(a), float(b), names[int(chance.integers(len(names)))])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from training.phones import ARPABET, IPA, Segment, filled, from_ipa, segments, shifted
-from training.units import BILABIALS, PARTED_UNITS, UNITS, Kind, aperture
+from training.units import BILABIALS, UNITS, Kind, aperture
 
 from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
@@ -17,9 +17,8 @@ def test_every_letter_and_symbol_leads_to_a_unit() -> None:
     assert {unit for units in ARPABET.values() for unit in units} <= set(UNITS)
 
 
-@pytest.mark.parametrize("table", [UNITS, PARTED_UNITS])
-def test_targets_are_weights(table: dict) -> None:
-    for unit in table.values():
+def test_targets_are_weights() -> None:
+    for unit in UNITS.values():
         assert unit.mouth.shape == (12,)
         assert 0 <= unit.mouth.min() <= unit.mouth.max() <= 1
 
@@ -31,19 +30,6 @@ def test_bilabials_alone_shut_the_lips() -> None:
             assert opening == pytest.approx(0, abs=1e-6)
         else:
             assert opening > 0.02, name
-
-
-def test_parted_lips_are_wider_and_never_narrower() -> None:
-    wider = [n for n in UNITS if aperture(PARTED_UNITS[n].mouth) > aperture(UNITS[n].mouth) + 0.02]
-    assert {"t", "s", "i", "E", "k"} <= set(wider)
-    assert all(aperture(PARTED_UNITS[n].mouth) >= aperture(UNITS[n].mouth) - 1e-6 for n in UNITS)
-    for name in (*BILABIALS, "f", "v", "a", "u", "w", "sil"):
-        assert np.array_equal(PARTED_UNITS[name].mouth, UNITS[name].mouth), name
-
-
-def test_s_parts_the_lips_and_not_the_teeth() -> None:
-    jaw, lower = MOUTH_NAMES.index("jawOpen"), MOUTH_NAMES.index("lowerLipDown")
-    assert PARTED_UNITS["s"].mouth[jaw] < 0.15 < PARTED_UNITS["s"].mouth[lower]
 
 
 def test_a_closed_lip_shuts_any_aperture() -> None:
