@@ -2,9 +2,9 @@
 
     python -m training.recipe [--out out/training] [--scale 1.0] [--steps 7000] [--dry-run]
 
-With `--scale 1` it speaks 12 hours and trains 7000 steps of 128 examples: on a GPU a quarter of an
-hour, on a CPU about 7 core-hours for Kokoro, two for the rest, and 20 for the training; 6 GB on
-disk. `--scale 0.1` is a rehearsal.
+With `--scale 1` it speaks 12 hours and trains 7000 steps. With a GPU that is less than an hour,
+two thirds of it one process that speaks; on a CPU 7 core-hours for Kokoro, two for the rest and
+a night for the training, whose steps are smaller there. 6 GB on disk. `--scale 0.1` is a rehearsal.
 """
 
 from __future__ import annotations
