@@ -47,7 +47,7 @@ def test_displacements_have_a_layer_for_each_skin(opening: str | None) -> None:
 @pytest.mark.parametrize(
     ("shape", "low", "high"),
     [
-        ("jawOpen", 0.45, 0.55), ("smileL", 0.12, 0.20), ("frownR", 0.08, 0.10),
+        ("jawOpen", 0.45, 0.55), ("smileL", 0.18, 0.26), ("frownR", 0.08, 0.10),
         ("stretch", 0.05, 0.10), ("pucker", 0.08, 0.14), ("press", 0.02, 0.09),
         ("lowerDown", 0.08, 0.09), ("blinkL", 0.06, 0.20), ("browUpR", 0.09, 0.11),
         ("browDownL", 0.07, 0.11), ("breath", 0.02, 0.05),

@@ -17,7 +17,7 @@ from .shapes import SHAPES
 OF_A_SMILE: Final = 0.6
 """Share of rounding and of more smiling that a mouth bears whose photo smiles broadly already."""
 
-SMILE: Final = 0.70
+SMILE: Final = 0.58
 SMILING_EYES: Final = 0.22
 """Of a smile: what the corners of the mouth take, and what the lower lids do with the cheeks."""
 

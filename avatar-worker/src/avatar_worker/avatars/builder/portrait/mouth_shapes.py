@@ -31,7 +31,7 @@ JAW_NARROWS: Final = 0.32
 """How far a dropping jaw draws the corners together, of `narrow`."""
 
 SEAL_FROM_ABOVE: Final = 0.35
-UNSMILE: Final = {"narrow": 0.13, "smileL": -0.27, "smileR": -0.27}
+UNSMILE: Final = {"narrow": 0.13, "smileL": -0.20, "smileR": -0.20}
 """Weights that a smiling photo keeps all the time, folded into `close`."""
 
 
@@ -205,9 +205,11 @@ def _corner_shapes(m: Measures, up: _Plane, low: _Plane, side: str, sign: float)
     u, hw, vector = m.u, m.mouth.half_width, m.mouth.vector
     smile, frown = [], []
     for plane in (up, low):
-        corner = bell(np.hypot((plane.s - sign) * hw, plane.t), 0.42 * u)
+        from_corner = np.hypot((plane.s - sign) * hw, plane.t)
+        # A smile pulls at the corner and leaves the middle; a frown hangs wider.
+        corner, hanging = bell(from_corner, 0.33 * u), bell(from_corner, 0.42 * u)
         # The seam's coordinates are shared by both skins on the cheek.
         cheek = bell(np.hypot((plane.s - sign * 1.55) * hw, plane.t + 0.60 * u), 0.36 * u)
-        smile.append(vector(sign * 0.10 * u * corner, -0.14 * u * corner - 0.065 * u * cheek))
-        frown.append(vector(np.zeros_like(corner), 0.09 * u * corner))
+        smile.append(vector(sign * 0.10 * u * corner, -0.21 * u * corner - 0.065 * u * cheek))
+        frown.append(vector(np.zeros_like(hanging), 0.09 * u * hanging))
     return {f"smile{side}": (smile[0], smile[1]), f"frown{side}": (frown[0], frown[1])}
