@@ -217,7 +217,7 @@ def _refuse_pose(face: Face) -> None:
     if abs(yaw) > MAX_YAW_DEG:
         raise AvatarRefusedError(
             "not_frontal",
-            f"The head is turned by {abs(yaw):.0f} degrees; at most {MAX_YAW_DEG:.0f} work. "
+            f"The head is turned by {math.ceil(abs(yaw))} degrees; at most {MAX_YAW_DEG:.0f} work. "
             "Use a photo that looks straight into the camera.",
         )
     if abs(pitch) > MAX_PITCH_DEG:
