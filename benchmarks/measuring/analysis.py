@@ -19,8 +19,8 @@ NEAR: Final = 0.4
 """Seconds within which a picture and a sound may be one event; gaps are at least 0.8."""
 NEARLY_A_STEP: Final = 80
 """Loud milliseconds from which a silence is the ruler's notch, and not a hole."""
-RUN: Final = 0.04
-"""Seconds of silence that end a sound; the notches of the ruler are shorter."""
+RUN: Final = 0.15
+"""Seconds of silence that end a sound: more than a burst, which a receiver may stretch into two."""
 
 
 def sound_onsets(of: Recorded) -> Floats:

@@ -75,6 +75,16 @@ class Stage:
         self._drawing.clear()
         self._wake = 0
 
+    def vanish(self, sender: str) -> None:
+        """Leave the room: as `Session.forget`, nobody is told."""
+        heard = self.conductor.playout.pushed - self.queue
+        self.queue = 0
+        self.conductor.release(sender)
+        facts = self.conductor.clear(sender, Ticks(self.now), heard)
+        self._take([fact for fact in facts if fact.sender != sender])
+        self._drawing.clear()
+        self._wake = 0
+
     def hold(self, sender: str) -> None:
         """Pause somebody's speech."""
         heard = self.conductor.playout.pushed - self.queue

@@ -123,6 +123,22 @@ class Conversation(RuleBasedStateMachine):
         ), "a clear cut somebody else short"
 
     @rule(sender=st.sampled_from(SENDERS))
+    def somebody_vanishes(self, sender: str) -> None:
+        """And may speak again under the same identity, as after a reconnect."""
+        self.listen()
+        for segment in self.mine(sender):
+            segment.open = False
+            segment.vanished |= not segment.ends
+        other = next(s for s in SENDERS if s != sender)
+        before = {s.id: len(s.ends) for s in self.mine(other)}
+        self.stage.vanish(sender)
+        self.held.discard(sender)
+        self.listen()
+        assert all(
+            not end.interrupted for s in self.mine(other) for end in s.ends[before[s.id] :]
+        ), "a leave cut somebody else short"
+
+    @rule(sender=st.sampled_from(SENDERS))
     def somebody_pauses(self, sender: str) -> None:
         self.stage.hold(sender)
         self.held.add(sender)
@@ -147,7 +163,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.segments))
     @rule(data=st.data())
     def bytes_of_a_cleared_segment_arrive(self, data: st.DataObject) -> None:
-        over = [s for s in self.segments.values() if s.cleared or s.ends]
+        over = [s for s in self.segments.values() if s.cleared or s.vanished or s.ends]
         if over:
             segment = data.draw(st.sampled_from(over))
             assert not self.stage.conductor.playout.receive(segment.id, b"\0\0" * 100)
@@ -190,7 +206,7 @@ class Conversation(RuleBasedStateMachine):
         total = sum(s.sent for s in self.segments.values())
         self.stage.run(Ticks(total + ms(1_000) * (1 + len(self.segments))))
         self.listen()
-        assert all(len(s.ends) == 1 for s in self.segments.values())
+        assert all(len(s.ends) == (not s.vanished) for s in self.segments.values())
         assert self.stage.conductor.phase is Phase.REST
         for sender in SENDERS:
             uncut = [s for s in self.mine(sender) if s.ends and not s.ends[0].interrupted]
