@@ -144,6 +144,25 @@ async def test_a_reconnect_is_neither_a_leave_nor_a_return() -> None:
         assert it.seen == []
 
 
+async def test_it_can_be_closed_at_the_very_moment_of_an_answer() -> None:
+    room = AgentRoom()
+    room.connect()
+    room.join(AVATAR, methods={RPC_PING: lambda call: "ok"})
+    for turns in range(100):
+        presence = AvatarPresence(
+            room.as_room(),
+            avatar_identity=AVATAR,
+            on_left=lambda reason: None,
+            on_returned=lambda: None,
+            ping_interval=0.0,
+        )
+        presence.start()
+        for _ in range(1 + turns % 10):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await presence.aclose()
+
+
 async def test_who_vanishes_without_a_reason_and_stays_away_is_lost() -> None:
     async with watched() as it:
         began = time.monotonic()

@@ -168,16 +168,20 @@ class AvatarPresence:
 
     async def _answers(self) -> bool:
         began = asyncio.get_running_loop().time()
-        try:
-            call = self._room.local_participant.perform_rpc(
+        call = asyncio.ensure_future(
+            self._room.local_participant.perform_rpc(
                 destination_identity=self._avatar_identity,
                 method=RPC_PING,
                 payload="",
                 response_timeout=self._ping_timeout,
             )
-            await asyncio.wait_for(call, self._ping_timeout)
-        except asyncio.TimeoutError:
-            return False
+        )
+        try:
+            # Unlike `wait_for` of Python 3.11, `wait` loses no cancellation to an answer that
+            # comes at the same moment; `aclose` would wait for ever.
+            if not (await asyncio.wait({call}, timeout=self._ping_timeout))[0]:
+                return False
+            call.result()
         except rtc.RpcError as error:
             if error.code not in NO_ANSWER:
                 return True
@@ -185,4 +189,6 @@ class AvatarPresence:
             spent = asyncio.get_running_loop().time() - began
             await asyncio.sleep(max(0.0, self._ping_timeout - spent))
             return False
+        finally:
+            call.cancel()
         return True
