@@ -10,7 +10,9 @@ import pytest
 
 from avatar_worker.demo import chromium
 from avatar_worker.demo.livekit_server import LiveKitServer, run_livekit_server
+from avatar_worker.engine import Engine
 from avatar_worker.errors import ConfigError
+from fakes.watched_face import WatchedPipeline
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +38,18 @@ def chromium_binary() -> Path:
         return chromium.find_or_install()
     except ConfigError as error:
         pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def face() -> WatchedPipeline:
+    """What the test's engine draws with: plain pictures, and what they were to show."""
+    return WatchedPipeline()
+
+
+@pytest.fixture
+def engine(face: WatchedPipeline) -> Iterator[Engine]:
+    """A render engine that draws plain pictures, and is whole at the end."""
+    engine = Engine(face)
+    yield engine
+    engine.close()
+    assert engine.failed is None

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, async_playwright
-
-from avatar_worker.engine import Engine, Pipeline
-from avatar_worker.features import Audio2Face
-from fakes.plain_renderer import PlainRenderer
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",  # tests may run as root, in a container
@@ -21,15 +17,6 @@ CHROMIUM_FLAGS = [
     "--mute-audio",
 ]
 SOUND_WITHOUT_CLICK = "--autoplay-policy=no-user-gesture-required"
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    """A render engine that draws plain pictures, and is whole at the end."""
-    engine = Engine(Pipeline(PlainRenderer(), Audio2Face()))
-    yield engine
-    engine.close()
-    assert engine.failed is None
 
 
 @pytest.fixture

@@ -4,75 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from avatar_worker.avatars import Avatar
 from avatar_worker.demo.livekit_server import LiveKitServer
-from avatar_worker.engine import Engine, Pipeline
-from avatar_worker.engine.pipeline import Slot
-from avatar_worker.face import Cue, Gesture, Mood, Turn
+from avatar_worker.engine import Engine
+from avatar_worker.face import Gesture, Mood, Turn
 from avatar_worker.face.moods import MOODS
-from avatar_worker.features import Audio2Face
 from avatar_worker.room.door import SpeechFrom
-from fakes.plain_renderer import PlainRenderer
 from fakes.scene import AVATAR, Talker, avatar_in, join_request, talker
 from fakes.tokens import fresh_room, viewer_token
+from fakes.watched_face import WatchedPipeline
 from livekit import rtc
 from livekit.plugins import avaluma
 
 pytestmark = pytest.mark.e2e
 
 
-class WatchedSlot(Slot):
-    """Keeps the cues that it passes on."""
-
-    seen: list[Cue]
-
-    def express(self, cue: Cue) -> None:
-        self.seen.append(cue)
-        super().express(cue)
-
-
-class WatchedPipeline(Pipeline):
-    """Draws as ever, and keeps what the faces were asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(PlainRenderer(), Audio2Face())
-        self.seen: list[Cue] = []
-
-    def open(self, avatar: Avatar, *, seed: int) -> Slot:
-        slot = super().open(avatar, seed=seed)
-        watched = WatchedSlot(slot.avatar, slot.render, slot.mouth, slot.mixer)
-        watched.seen = self.seen
-        return watched
-
-    async def saw(self, *cues: Cue) -> None:
-        async with asyncio.timeout(15.0):
-            while len(self.seen) < len(cues):
-                await asyncio.sleep(0.01)
-        assert self.seen == [*cues]
-
-
-@pytest.fixture
-def face() -> WatchedPipeline:
-    return WatchedPipeline()
-
-
-@pytest.fixture
-def engine(face: WatchedPipeline) -> Iterator[Engine]:
-    engine = Engine(face)
-    yield engine
-    engine.close()
-    assert engine.failed is None
-
-
 async def ask(who: Talker, method: str, payload: object) -> str:
-    text = payload if isinstance(payload, str) else json.dumps(payload)
-    return await who.room.local_participant.perform_rpc(
-        destination_identity=AVATAR, method=method, payload=text
-    )
+    return await who.call(method, payload if isinstance(payload, str) else json.dumps(payload))
 
 
 async def test_the_agent_sets_moods_and_makes_gestures_also_while_it_speaks(
@@ -113,7 +63,7 @@ async def test_mistakes_are_answered_with_codes_and_the_known_names(
                 await ask(agent, "avaluma.set_mood", payload)
             assert caught.value.code == code
             assert json.loads(caught.value.data or "") == facts
-        assert face.seen == []
+        assert face.cues == []
 
 
 async def test_who_may_not_speak_may_not_make_faces(

@@ -31,6 +31,8 @@ class SmallAvatar:
     states: asyncio.Queue[tuple[str, str]] = field(default_factory=asyncio.Queue)
     heard: bytearray = field(default_factory=bytearray)
     rates: list[str] = field(default_factory=list)
+    streams: list[str] = field(default_factory=list)
+    asked: asyncio.Queue[tuple[str, dict[str, Any]]] = field(default_factory=asyncio.Queue)
     finish: asyncio.Event = field(default_factory=asyncio.Event)
     stops: list[Any] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
@@ -48,11 +50,17 @@ class SmallAvatar:
         for name in ("user_state_changed", "agent_state_changed"):
             me.register_rpc_method(name, lambda data, name=name: remember(data, name))
         me.register_rpc_method("lk.clear_buffer", lambda _: "ok")
+        for name in ("avaluma.gesture", "avaluma.set_mood"):
+            me.register_rpc_method(name, lambda data, name=name: self._express(name, data))
         source = rtc.VideoSource(WIDTH, HEIGHT)
         pixels = bytes(WIDTH * HEIGHT * 3 // 2)
         source.capture_frame(rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.I420, pixels))
         track = rtc.LocalVideoTrack.create_video_track("picture", source)
         await me.publish_track(track, rtc.TrackPublishOptions(simulcast=False))
+
+    def _express(self, name: str, data: rtc.RpcInvocationData) -> str:
+        self.asked.put_nowait((name, json.loads(data.payload)))
+        return "ok"
 
     def _on_stream(self, reader: rtc.ByteStreamReader, sender: str) -> None:
         task = asyncio.create_task(self._play(reader, sender), name="small_avatar.play")
@@ -62,6 +70,7 @@ class SmallAvatar:
     async def _play(self, reader: rtc.ByteStreamReader, sender: str) -> None:
         assert reader.info.attributes is not None
         self.rates.append(reader.info.attributes["sample_rate"])
+        self.streams.append(reader.info.stream_id)
         started = False
         async for chunk in reader:
             self.heard += chunk
@@ -110,6 +119,20 @@ async def avatar_server() -> AsyncIterator[tuple[str, SmallAvatar]]:
         await runner.cleanup()
 
 
+async def bring(
+    plugin: AvatarSession, session: AgentSession[Any], room: rtc.Room, server: LiveKitServer
+) -> None:
+    """Start an avatar as a user's agent does, and wait for its picture."""
+    await plugin.start(
+        session,
+        room,
+        livekit_url=server.url,
+        livekit_api_key=server.api_key,
+        livekit_api_secret=server.api_secret,
+    )
+    await plugin.wait_for_join(timeout=10)
+
+
 async def test_the_plugin_brings_an_avatar_speaks_through_it_and_takes_it_away(
     livekit_server: LiveKitServer,
 ) -> None:
@@ -119,14 +142,7 @@ async def test_the_plugin_brings_an_avatar_speaks_through_it_and_takes_it_away(
         await agent_room.connect(livekit_server.url, agent_token(livekit_server, name))
         session: AgentSession[Any] = AgentSession()
         plugin = AvatarSession(avatar_server_url=url, avatar_id="demo")
-        await plugin.start(
-            session,
-            agent_room,
-            livekit_url=livekit_server.url,
-            livekit_api_key=livekit_server.api_key,
-            livekit_api_secret=livekit_server.api_secret,
-        )
-        await plugin.wait_for_join(timeout=10)
+        await bring(plugin, session, agent_room, livekit_server)
         seen = agent_room.remote_participants["avatar-demo"]
         assert seen.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
         assert seen.attributes["lk.publish_on_behalf"] == agent_room.local_participant.identity
@@ -172,14 +188,7 @@ async def test_an_avatar_that_dies_frees_the_speech_that_was_under_way(
         await agent_room.connect(livekit_server.url, agent_token(livekit_server, name))
         session: AgentSession[Any] = AgentSession()
         plugin = AvatarSession(avatar_server_url=url, avatar_id="demo", on_avatar_lost="text_only")
-        await plugin.start(
-            session,
-            agent_room,
-            livekit_url=livekit_server.url,
-            livekit_api_key=livekit_server.api_key,
-            livekit_api_secret=livekit_server.api_secret,
-        )
-        await plugin.wait_for_join(timeout=10)
+        await bring(plugin, session, agent_room, livekit_server)
         left = asyncio.Event()
         plugin.on("avatar_left", left.set)
         sink = session.output.audio
@@ -190,6 +199,40 @@ async def test_an_avatar_that_dies_frees_the_speech_that_was_under_way(
         await asyncio.wait_for(left.wait(), 10)
         assert (await asyncio.wait_for(sink.wait_for_playout(), 15.0)).interrupted
         assert session.output.audio is None
+        await plugin.aclose()
+        await agent_room.disconnect()
+
+
+async def test_an_expression_at_a_second_names_the_speech_that_it_belongs_to(
+    livekit_server: LiveKitServer,
+) -> None:
+    agent_room = rtc.Room()
+    async with avatar_server() as (url, avatar), utils.http_context.open():
+        await agent_room.connect(livekit_server.url, agent_token(livekit_server, fresh_room()))
+        session: AgentSession[Any] = AgentSession()
+        plugin = AvatarSession(avatar_server_url=url, avatar_id="demo")
+        await bring(plugin, session, agent_room, livekit_server)
+        sink = session.output.audio
+        assert sink is not None
+        frame = rtc.AudioFrame(bytes(3200), 16000, 1, 1600)
+
+        await plugin.gesture("nod", at=0.05)  # no speech is being sent: the next one
+        await sink.capture_frame(frame)
+        await plugin.set_mood("happy", intensity=0.5, at=0.1)
+        sink.flush()
+        async with asyncio.timeout(10):
+            asked = dict([await avatar.asked.get(), await avatar.asked.get()])
+        place = {"stream": avatar.streams[0]}
+        assert asked == {
+            "avaluma.gesture": {"gesture": "nod", "at": 0.05, **place},
+            "avaluma.set_mood": {
+                "mood": "happy",
+                "intensity": 0.5,
+                "fade": 0.4,
+                "at": 0.1,
+                **place,
+            },
+        }
         await plugin.aclose()
         await agent_room.disconnect()
 

@@ -13,6 +13,8 @@ from typing import Any, cast
 
 from livekit import rtc
 
+from .memory_streams import stream_info
+
 Handler = Callable[[rtc.RpcInvocationData], str]
 
 
@@ -23,6 +25,7 @@ class Stream:
     topic: str
     destination_identities: list[str]
     attributes: dict[str, str]
+    info: rtc.ByteStreamInfo
     data: bytearray = field(default_factory=bytearray)
     closed: bool = False
 
@@ -112,7 +115,8 @@ class AgentParticipant:
         destination_identities: list[str],
         attributes: dict[str, str],
     ) -> Stream:
-        stream = Stream(topic, destination_identities, attributes)
+        info = stream_info(topic, name, attributes)
+        stream = Stream(topic, destination_identities, attributes, info)
         self.streams.append(stream)
         return stream
 

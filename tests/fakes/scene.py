@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -78,11 +78,15 @@ class Talker:
             await writer.aclose()
         return writer
 
+    async def call(self, method: str, payload: str = "") -> str:
+        """Call the avatar."""
+        return await self.room.local_participant.perform_rpc(
+            destination_identity=self.avatar, method=method, payload=payload
+        )
+
     async def clear(self) -> None:
         """Barge in."""
-        await self.room.local_participant.perform_rpc(
-            destination_identity=self.avatar, method="lk.clear_buffer", payload=""
-        )
+        await self.call("lk.clear_buffer")
 
     async def until_finished(self, count: int, timeout: float = 10.0) -> None:
         async with asyncio.timeout(timeout):
@@ -120,9 +124,10 @@ async def talker(
     identity: str = AGENT,
     avatar: str = AVATAR,
     token: str | None = None,
+    new_room: Callable[[], rtc.Room] = rtc.Room,
 ) -> AsyncIterator[Talker]:
     """Somebody in the room, of kind AGENT if no token says otherwise; the avatar may come later."""
-    it = Talker(rtc.Room(), avatar)
+    it = Talker(new_room(), avatar)
     it.room.on("data_received", it._hear)
     await it.room.connect(server.url, token or agent_token(server, room_name, identity=identity))
     it.room.local_participant.register_rpc_method("lk.playback_started", it._begun)
@@ -153,10 +158,15 @@ def join_request(server: LiveKitServer, room_name: str, **changes: object) -> Jo
 
 @asynccontextmanager
 async def avatar_in(
-    engine: Engine, asked: JoinRequest, rules: LeaveRules = RULES
+    engine: Engine,
+    asked: JoinRequest,
+    rules: LeaveRules = RULES,
+    *,
+    new_room: Callable[[], rtc.Room] = rtc.Room,
 ) -> AsyncIterator[RoomSession]:
     """A session in its room until the end of the block."""
-    join = joiner(engine, MonotonicClock(), RoomOptions(rules=rules, drain_timeout=5.0))
+    options = RoomOptions(rules=rules, drain_timeout=5.0)
+    join = joiner(engine, MonotonicClock(), options, new_room)
     session = await join(asked)
     assert isinstance(session, RoomSession)
     try:

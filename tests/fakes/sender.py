@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -42,10 +42,15 @@ class Sender:
 
 @asynccontextmanager
 async def sender(
-    server: LiveKitServer, room_name: str, *, identity: str = AGENT, rate: int = 16_000
+    server: LiveKitServer,
+    room_name: str,
+    *,
+    identity: str = AGENT,
+    rate: int = 16_000,
+    new_room: Callable[[], rtc.Room] = rtc.Room,
 ) -> AsyncIterator[Sender]:
     """An agent in the room; the avatar may come later."""
-    room = rtc.Room()
+    room = new_room()
     await room.connect(server.url, agent_token(server, room_name, identity=identity))
     output = DataStreamAudioOutput(
         room,

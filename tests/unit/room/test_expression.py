@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
+from avatar_worker.clock import Ticks, ms
 from avatar_worker.face import Cue, Gesture, Mood
 from avatar_worker.face.gestures import GESTURES
 from avatar_worker.face.moods import MOODS
@@ -29,16 +31,27 @@ class Desk:
 
     def __init__(self) -> None:
         self.cues: list[Cue] = []
-        self.desk = ExpressionDesk(self.cues.append, refusal=self._refusal)
+        self.timed: list[tuple[str, str, Ticks, Cue]] = []
+        self.streams = {(AGENT, "stream-1")}
+        self.desk = ExpressionDesk(
+            self.cues.append, express_at=self._express_at, refusal=self._refusal
+        )
 
-    def _refusal(self, identity: str) -> str | None:
+    async def _express_at(self, sender: str, stream: str, at: Ticks, cue: Cue) -> bool:
+        self.timed.append((sender, stream, at, cue))
+        return (sender, stream) in self.streams
+
+    async def _refusal(self, identity: str) -> str | None:
         return None if identity == AGENT else "set speech_from to 'any'"
 
     def call(self, method: str, payload: object, *, caller: str = AGENT) -> str:
         text = payload if isinstance(payload, str) else json.dumps(payload)
-        return self.desk.methods[method](
-            rtc.RpcInvocationData("request", caller, text, 15.0, method)
-        )
+        invocation = rtc.RpcInvocationData("request", caller, text, 15.0, method)
+
+        async def answer() -> str:
+            return await self.desk.methods[method](invocation)
+
+        return asyncio.run(answer())
 
     def refused(self, method: str, payload: object, *, caller: str = AGENT) -> tuple[int, Any]:
         with pytest.raises(rtc.RpcError) as caught:
@@ -113,3 +126,46 @@ def test_strangers_learn_nothing_from_what_they_ask() -> None:
     known = desk.refused(RPC_SET_MOOD, {"mood": "happy"}, caller="guest")
     assert desk.refused(RPC_SET_MOOD, {"mood": "merry"}, caller="guest") == known
     assert desk.refused(RPC_SET_MOOD, "{", caller="guest") == known
+
+
+def test_a_cue_may_wait_for_a_moment_of_a_stream() -> None:
+    desk = Desk()
+    assert desk.call(RPC_GESTURE, {"gesture": "nod", "at": 1.25, "stream": "stream-1"}) == "ok"
+    assert desk.call(RPC_SET_MOOD, {"mood": "sad", "at": 0, "stream": "stream-1"}) == "ok"
+    assert desk.timed == [
+        (AGENT, "stream-1", ms(1_250), Gesture("nod")),
+        (AGENT, "stream-1", Ticks(0), Mood("sad", 1.0, 0.4)),
+    ]
+    assert desk.cues == []
+    assert desk.desk.counts["cues"] == 2
+
+
+def test_a_stream_that_is_not_the_callers_or_is_over_is_refused() -> None:
+    desk = Desk()
+    asked = {"gesture": "nod", "at": 1, "stream": "stream-2"}
+    code, facts = desk.refused(RPC_GESTURE, asked)
+    assert (code, facts) == (UNKNOWN_NAME, {"code": "UNKNOWN_STREAM"})
+    assert desk.desk.counts == {"cues_refused": 1}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"at": 1},
+        {"stream": "stream-1"},
+        {"at": -1, "stream": "stream-1"},
+        {"at": float("nan"), "stream": "stream-1"},
+        {"at": 1e9, "stream": "stream-1"},
+        {"at": True, "stream": "stream-1"},
+        {"at": "1", "stream": "stream-1"},
+        {"at": 1, "stream": ""},
+        {"at": 1, "stream": 7},
+        {"at": None, "stream": None},
+    ],
+)
+def test_half_a_place_or_a_strange_one_is_refused(place: dict[str, object]) -> None:
+    desk = Desk()
+    code, facts = desk.refused(RPC_GESTURE, {"gesture": "nod", **place})
+    assert (code, facts["code"]) == (BAD_CUE, "BAD_CUE")
+    assert desk.timed == []
+    assert desk.cues == []

@@ -32,6 +32,7 @@ class PictureOrder:
         activity: What the person in the picture is doing.
         speech_pts: For a speaking picture: the place in the speech that it belongs to.
         generation: Grows with every clear; pictures of an older one are not shown.
+        cues: What the face follows from this picture on, whether it is drawn or too late.
     """
 
     pts: Ticks
@@ -41,6 +42,7 @@ class PictureOrder:
     activity: Activity = Activity.IDLE
     speech_pts: int = 0
     generation: int = 0
+    cues: tuple[Cue, ...] = ()
 
 
 class Slot:
@@ -56,7 +58,9 @@ class Slot:
         self.unfed: list[npt.NDArray[np.float32]] = []
 
     def accept(self, order: PictureOrder) -> None:
-        """Take an order's speech, also when its picture is too late to be drawn."""
+        """Take an order's speech and cues, also when its picture is too late to be drawn."""
+        for cue in order.cues:
+            self.express(cue)
         if order.restart:
             self.mouth.reset()
             self.tones.reset()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from avatar_worker.clock import Clock
 from avatar_worker.engine import Engine
 from livekit import rtc
@@ -10,11 +12,20 @@ from .door import Join, JoinRequest, RunningSession
 from .room_session import RoomOptions, RoomSession
 
 
-def joiner(engine: Engine, clock: Clock, options: RoomOptions) -> Join:
-    """Return the function that brings an avatar into a room."""
+def joiner(
+    engine: Engine, clock: Clock, options: RoomOptions, new_room: Callable[[], rtc.Room] = rtc.Room
+) -> Join:
+    """Return the function that brings an avatar into a room.
+
+    Args:
+        engine: Draws.
+        clock: Tells the time.
+        options: As the operator set them.
+        new_room: Makes the end of a connection that a session holds.
+    """
 
     async def join(request: JoinRequest) -> RunningSession:
-        session = RoomSession(request, engine, clock, options, door="http")
+        session = RoomSession(request, engine, clock, options, door="http", room=new_room())
 
         async def connect(room: rtc.Room) -> None:
             # Nobody's tracks are decoded: speech comes over data streams.

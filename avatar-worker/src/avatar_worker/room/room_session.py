@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
-from avatar_worker.clock import Clock, ms
+from avatar_worker.clock import Clock, Ticks, ms
 from avatar_worker.engine import Engine
 from avatar_worker.errors import PeerError
+from avatar_worker.face import Cue
 from avatar_worker.frames import VideoFrame
 from avatar_worker.session import Session, SessionState
 from livekit import rtc
@@ -140,7 +142,11 @@ class RoomSession:
         self._reports = Reports(participant, self._absences)
         self._speech.answer_through(self._reports)
         participant.add_rpc_interceptor(self._limit)
-        self._expression = ExpressionDesk(self._session.express, refusal=self._speech.refusal)
+        self._expression = ExpressionDesk(
+            self._session.express,
+            express_at=partial(_express_at, self._speech, self._session),
+            refusal=self._speech.refusal,
+        )
         self._calls = CallDesk(
             participant, self._session, on_behalf=self.on_behalf, expression=self._expression
         )
@@ -296,3 +302,10 @@ class RoomSession:
             await self._sound.aclose(stranded=stranded)
         if self._pictures is not None:
             await self._pictures.aclose()
+
+
+async def _express_at(
+    speech: SpeechIn, session: Session, sender: str, stream: str, at: Ticks, cue: Cue
+) -> bool:
+    segment = await speech.segment(sender, stream)
+    return segment is not None and session.express_at(segment, at, cue)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Awaitable, Callable
 
 from avatar_worker.session import Session
 from livekit import rtc
@@ -37,7 +38,7 @@ class CallDesk:
         self._states = ConversationState()
         self._warned: set[str] = set()
         self.counts: Counter[str] = Counter()
-        self._methods = {
+        self._methods: dict[str, Callable[[rtc.RpcInvocationData], str | Awaitable[str]]] = {
             RPC_CLEAR: self._clear,
             RPC_PAUSE: self._pause,
             RPC_RESUME: self._resume,

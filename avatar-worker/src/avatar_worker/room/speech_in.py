@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
@@ -16,7 +16,8 @@ from avatar_worker.errors import PeerError
 from avatar_worker.session import ReportPort, Session
 from livekit import rtc
 
-from .speech_policy import Speaker, SpeechPolicy
+from .people import People
+from .speech_policy import SpeechPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +27,12 @@ IGNORED_BYTE_TOPICS = ("lk.agent.session",)
 IGNORED_TEXT_TOPICS = ("lk.transcription", "lk.chat")
 QUIET_TIMEOUT = 10.0
 """A stream that says nothing for this long while nothing is left to play has lost its trailer."""
-NEWS_WITHIN = 4.0
-"""LiveKit announces participants without tracks up to 3 s after they may speak."""
 DRAINED_WITHIN = 0.05
 """Seconds that a stream gets to hand over what has arrived when its sender opens the next one."""
+STREAM_WITHIN = 2.0
+"""Seconds that somebody waits for a stream of which a call has come first."""
+MOST_STREAMS = 256
+"""Streams whose ids are remembered."""
 DEFAULT_RATE = 16_000
 DEFAULT_CHANNELS = 1
 
@@ -48,11 +51,14 @@ class SpeechIn:
         self._room = room
         self._session = session
         self._policy = policy
+        self._people = People(room)
         self._quiet_timeout = quiet_timeout
         self._reports: ReportPort | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading: dict[str, asyncio.Task[None]] = {}
         self._warned: set[str] = set()
+        self._segments: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._begun = asyncio.Event()
         self.counts: Counter[str] = Counter()
         # Allowed before connecting, and done then: no stream can be missed.
         room.register_byte_stream_handler(TOPIC, self._opened)
@@ -68,9 +74,22 @@ class SpeechIn:
         """Set who tells senders about streams that could not be read at all."""
         self._reports = reports
 
-    def refusal(self, identity: str) -> str | None:
+    async def refusal(self, identity: str) -> str | None:
         """Return None if this participant may speak through the avatar, else why not."""
-        return self._policy.refusal(self._speaker(identity), speaks=False)
+        refusal = self._policy.refusal(self._people.speaker(identity), speaks=False)
+        if refusal is not None and self._people.unannounced(identity):
+            await self._people.news_of(identity)
+            refusal = self._policy.refusal(self._people.speaker(identity), speaks=False)
+        return refusal
+
+    async def segment(self, identity: str, stream_id: str) -> int | None:
+        """Return the segment that a participant's stream became; wait a little for its first news."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STREAM_WITHIN):
+                while (identity, stream_id) not in self._segments:
+                    self._begun.clear()
+                    await self._begun.wait()
+        return self._segments.get((identity, stream_id))
 
     async def aclose(self) -> None:
         """Stop reading. Idempotent."""
@@ -81,30 +100,18 @@ class SpeechIn:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _opened(self, reader: rtc.ByteStreamReader, identity: str) -> None:
-        refusal = self._policy.refusal(self._speaker(identity))
+        refusal = self._policy.refusal(self._people.speaker(identity))
         if refusal is None:
             self._admit(reader, identity)
-        elif identity and identity not in self._room.remote_participants:
+        elif self._people.unannounced(identity):
             self._spawn(self._wait_for_news(reader, identity), "speech-unannounced")
         else:
             self._refuse(reader, identity, refusal)
 
     async def _wait_for_news(self, reader: rtc.ByteStreamReader, identity: str) -> None:
         """Hold the stream of somebody whose kind is not known yet; the SDK keeps its bytes."""
-        known = asyncio.Event()
-
-        def news(participant: rtc.RemoteParticipant) -> None:
-            if participant.identity == identity:
-                known.set()
-
-        self._room.on("participant_connected", news)
-        try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(NEWS_WITHIN):
-                    await known.wait()
-        finally:
-            self._room.off("participant_connected", news)
-        refusal = self._policy.refusal(self._speaker(identity))
+        await self._people.news_of(identity)
+        refusal = self._policy.refusal(self._people.speaker(identity))
         if refusal is None:
             self._admit(reader, identity)
         else:
@@ -143,6 +150,10 @@ class SpeechIn:
             self._tell(identity, str(error))
             return None
         self.counts["streams"] += 1
+        self._segments[identity, reader.info.stream_id] = segment_id
+        if len(self._segments) > MOST_STREAMS:
+            self._segments.popitem(last=False)
+        self._begun.set()
         return segment_id
 
     def _forget(self, identity: str, task: asyncio.Task[None]) -> None:
@@ -154,14 +165,6 @@ class SpeechIn:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    def _speaker(self, identity: str) -> Speaker:
-        participant = self._room.remote_participants.get(identity)
-        if participant is None:
-            # A stream may arrive before the news of its sender.
-            return Speaker(identity, False, {})
-        is_agent = participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
-        return Speaker(identity, is_agent, participant.attributes)
 
     async def _read(self, reader: rtc.ByteStreamReader, segment_id: int) -> None:
         try:

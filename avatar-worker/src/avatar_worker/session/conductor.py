@@ -21,10 +21,11 @@ from avatar_worker.audio import Finished, PlayoutBuffer, Started
 from avatar_worker.audio.segment import TICKS_PER_ANALYSIS_SAMPLE
 from avatar_worker.clock import Ticks, ms
 from avatar_worker.engine import PictureOrder
-from avatar_worker.face import Activity
+from avatar_worker.face import Activity, Cue
 from avatar_worker.frames import VideoFrame
 
 from .step import Step, Tally
+from .timed_cues import TimedCues
 
 PREFETCH: Final = ms(160)
 """Pictures are ordered this far ahead of the ear; more than the sound track's queue."""
@@ -72,6 +73,7 @@ class Conductor:
         self._idle_frame: VideoFrame | None = None
         self._idle_ordered = False
         self._held: dict[str, Ticks] = {}
+        self._cues = TimedCues()
 
     # -- what happens ------------------------------------------------------------------------
 
@@ -101,7 +103,7 @@ class Conductor:
             heard: What had left the sound track before it was emptied.
         """
         self.tally.clears += 1
-        reports = self.playout.advance(heard)
+        reports = self._advance(heard)
         dropped = self.playout.clear(sender)
         self._rest(now)
         return [*reports, *dropped]
@@ -113,7 +115,7 @@ class Conductor:
             What happened so far, and whether the sound track must be emptied.
         """
         self._held.setdefault(sender, now)
-        reports = self.playout.advance(heard)
+        reports = self._advance(heard)
         taken_back = self.playout.hold(sender)
         if taken_back:
             self._rest(now)
@@ -124,12 +126,23 @@ class Conductor:
         if self._held.pop(sender, None) is not None:
             self.playout.release(sender)
 
+    def cue(self, segment_id: int, at: Ticks, cue: Cue) -> bool:
+        """Let the face follow a cue at a place of a segment; False if it is over or has too many."""
+        return segment_id in self.playout.unfinished() and self._cues.put(segment_id, at, cue)
+
     def clear_all(self, now: Ticks, heard: int) -> list[Started | Finished]:
         """Drop everybody's speech: the session ends."""
-        reports = self.playout.advance(heard)
+        reports = self._advance(heard)
         dropped = self.playout.clear_all()
         self._rest(now)
         return [*reports, *dropped]
+
+    def _advance(self, heard: int) -> list[Started | Finished]:
+        reports = self.playout.advance(heard)
+        for report in reports:
+            if isinstance(report, Finished):
+                self._cues.forget(report.segment_id)
+        return reports
 
     def _rest(self, now: Ticks) -> None:
         self.phase = Phase.REST
@@ -141,6 +154,7 @@ class Conductor:
         self._idle_frame = None
         self._idle_ordered = False
         self._idle_due = now
+        self._cues.rewind(self.playout.unfinished())
 
     # -- what to do --------------------------------------------------------------------------
 
@@ -152,7 +166,7 @@ class Conductor:
             queued: Sound handed out and not yet heard.
         """
         heard = self.playout.pushed - queued
-        reports = self.playout.advance(heard)
+        reports = self._advance(heard)
         for sender in [s for s, since in self._held.items() if now - since >= LONGEST_HOLD]:
             self.release(sender)
         self._change_phase(now)
@@ -229,6 +243,7 @@ class Conductor:
                 activity=Activity.SPEAKING,
                 speech_pts=place,
                 generation=self._generation,
+                cues=self._cues.due(*self.playout.place(place)),
             )
             orders.append((order, Ticks(shown_at + self._frame)))
             self._restart = False

@@ -224,6 +224,14 @@ class Session:
             with contextlib.suppress(DeviceError):
                 self._seat.express(cue)
 
+    def express_at(self, segment_id: int, at: Ticks, cue: Cue) -> bool:
+        """Let the face follow a cue when this place of a segment is heard.
+
+        Returns:
+            False if the segment is over, or has too many cues already.
+        """
+        return self._conductor.cue(segment_id, at, cue)
+
     def counters(self) -> dict[str, int]:
         """Counts since the session began."""
         tally = self._conductor.tally

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from livekit import rtc
 
@@ -22,24 +22,43 @@ CODES = {
 }
 
 
+class Place(NamedTuple):
+    """A moment of a speech stream."""
+
+    stream: str
+    """The id of the byte stream."""
+    at: float
+    """Seconds from its first sample."""
+
+
 async def set_mood(
-    room: rtc.Room | None, avatar_identity: str, mood: str, *, intensity: float, fade: float
+    room: rtc.Room | None,
+    avatar_identity: str,
+    mood: str,
+    *,
+    intensity: float,
+    fade: float,
+    place: Place | None = None,
 ) -> None:
-    await _call(
-        room,
-        avatar_identity,
-        RPC_SET_MOOD,
-        {"mood": mood, "intensity": intensity, "fade": fade},
-    )
+    payload = {"mood": mood, "intensity": intensity, "fade": fade}
+    await _call(room, avatar_identity, RPC_SET_MOOD, payload, place)
 
 
-async def gesture(room: rtc.Room | None, avatar_identity: str, name: str) -> None:
-    await _call(room, avatar_identity, RPC_GESTURE, {"gesture": name})
+async def gesture(
+    room: rtc.Room | None, avatar_identity: str, name: str, *, place: Place | None = None
+) -> None:
+    await _call(room, avatar_identity, RPC_GESTURE, {"gesture": name}, place)
 
 
 async def _call(
-    room: rtc.Room | None, avatar_identity: str, method: str, payload: dict[str, Any]
+    room: rtc.Room | None,
+    avatar_identity: str,
+    method: str,
+    payload: dict[str, Any],
+    place: Place | None,
 ) -> None:
+    if place is not None:
+        payload = {**payload, **place._asdict()}
     here = room is not None and room.isconnected() and avatar_identity in room.remote_participants
     if room is None or not here:
         raise AvatarExpressionError("the avatar is not in the room", code="AVATAR_ABSENT")

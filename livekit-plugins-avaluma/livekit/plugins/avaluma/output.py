@@ -9,6 +9,7 @@ from livekit import rtc
 from livekit.agents.voice.avatar import DataStreamAudioOutput
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 
+from .marks import Mark, StreamMarks
 from .pause import PauseCalls
 
 RpcHandler = Callable[[rtc.RpcInvocationData], str]
@@ -41,6 +42,7 @@ class AvatarAudioOutput(DataStreamAudioOutput):
         self._gone = asyncio.Event()
         self._heard_since: float | None = None
         self._captured = 0.0
+        self._marks = StreamMarks()
         super().__init__(
             room,
             destination_identity=destination_identity,
@@ -51,9 +53,18 @@ class AvatarAudioOutput(DataStreamAudioOutput):
         self._capabilities = AudioOutputCapabilities(pause=pause)
         self._pause = PauseCalls(room, avatar_identity=destination_identity)
 
+    async def mark(self, mark: Mark) -> None:
+        """Tell the avatar something about a place of the speech that is being sent, or of the
+        next one if none is. An interruption before that one begins makes it void."""
+        if self._gone.is_set():
+            return
+        writer = self._stream_writer
+        await self._marks.put(mark, writer.info.stream_id if writer is not None else None)
+
     def mute(self) -> None:
         """Stop talking to the avatar; what is captured from now on goes nowhere."""
         self._gone.set()
+        self._marks.stop()
         self._pause.stop()
         self._room.off("connection_state_changed", self._handle_connection_state_changed)
         if self._start_atask is not None:
@@ -74,6 +85,8 @@ class AvatarAudioOutput(DataStreamAudioOutput):
         await self._pause.settled()
         self._captured += frame.duration
         await super().capture_frame(frame)
+        if self._stream_writer is not None:
+            self._marks.opened(self._stream_writer.info.stream_id)
 
     def flush(self) -> None:
         if not self._gone.is_set():
@@ -83,6 +96,7 @@ class AvatarAudioOutput(DataStreamAudioOutput):
         self._finish_pending()
 
     def clear_buffer(self) -> None:
+        self._marks.drop()
         if not self._gone.is_set():
             super().clear_buffer()
             return

@@ -31,6 +31,11 @@ class AudioRoute:
         self._parked: AudioOutput | None = None
 
     @property
+    def to_avatar(self) -> AvatarAudioOutput | None:
+        """Where the avatar's speech goes, while it does."""
+        return self._sink
+
+    @property
     def stands_in(self) -> bool:
         """Whether the agent speaks through a track of its own."""
         return self._own is not None
