@@ -18,7 +18,7 @@ from .dentition import Row, dentition
 from .fill import Floats, to_bytes
 from .measures import Measures
 from .mouth_shapes import JAW_U
-from .own_teeth import LUMA, own_teeth, skin_luma
+from .own_teeth import LUMA, own_teeth, reddened, skin_luma
 from .slit import Array, smoothstep
 
 UPPER_EDGE_MM: Final = 1.2
@@ -35,6 +35,9 @@ CHEEK_FROM: Final = (0.50, 1.0)
 
 TONGUE: Final = (172.0, 84.0, 80.0)
 SUPERSAMPLING: Final = 4
+
+OF_SKIN: Final = 0.40
+"""How far the light's hue is taken from the skin, which has a hue of its own."""
 
 BRIGHTEST_ENAMEL: Final = 1.15
 """Of the skin, before the mouth's own shade."""
@@ -125,7 +128,7 @@ def _light(rgb: npt.NDArray[np.uint8], m: Measures) -> Array:
         samples.append(np.median(rgb[rows, columns].reshape(-1, 3), axis=0))
     colour = np.mean(samples, axis=0)
     gain = float(np.clip(colour @ [0.299, 0.587, 0.114] / 165, 0.40, 1.02))
-    tint = np.clip(colour / colour.mean(), 0.8, 1.25) * 0.25 + 0.75
+    tint = np.clip(colour / colour.mean(), 0.7, 1.35) * OF_SKIN + 1 - OF_SKIN
     return np.asarray(gain * tint)
 
 
@@ -188,9 +191,9 @@ def _row(
     shade = (
         0.45 + 0.55 * smoothstep(-4.0, 1.2, sheet.y)
         if way < 0
-        else 0.63 - 0.22 * smoothstep(2.0, 9.0, sheet.y - edge)
+        else 0.68 - 0.24 * smoothstep(2.0, 9.0, sheet.y - edge)
     )
-    return np.asarray(colour * np.asarray(shade)[..., None]), alpha
+    return np.asarray(colour * reddened(np.asarray(shade))), alpha
 
 
 def _tooth(
@@ -221,7 +224,7 @@ def _tooth(
     depth = facing**1.5
     crown = 0.80 + 0.20 * smoothstep(5.0, 0.5, bite)
     rim = 1 - 0.14 * np.abs(across) ** 4 - 0.06 * smoothstep(1.2, 0.0, bite)
-    bright = ((0.34 + 0.66 * depth) * crown * rim)[..., None]
+    bright = reddened(np.asarray((0.34 + 0.66 * depth) * crown * rim))
     tone = enamel * np.array([1.0, 1.0 - 0.012 * index, 1.0 - 0.035 * index])
     gap = 0.62 * enamel * bright * np.array([1.0, 0.90, 0.84])
     shown = tooth[..., None] * bright * tone + (1 - tooth)[..., None] * gap

@@ -30,6 +30,9 @@ LEAST_CONTRAST: Final = 14.0
 BRIGHTEST: Final = 1.1
 """Enamel in the photo's light, of the skin: a flash that lights a smile does not reach in speech."""
 
+REDDENING: Final = (0.86, 1.06, 1.16)
+"""What lies in the mouth's shade is lit by flesh: exponents of the shade by channel."""
+
 REDNESS: Final = 1.5
 CROWN_MM: Final = 8.5
 """How far above its edge a crown is drawn, where the lip hides it in the photo."""
@@ -87,8 +90,13 @@ def own_teeth(rgb: npt.NDArray[np.uint8], m: Measures) -> OwnTeeth | None:
     shade = shade * (1 - 0.62 * smoothstep(0.45, 1.0, np.abs(s)))
     brightest = float(np.percentile((part @ LUMA)[known], 95))
     held = min(1.0, BRIGHTEST * skin_luma(rgb, m) / max(brightest, 1.0))
-    colour = np.asarray(colour * (held * shade)[..., None], np.float32)
+    colour = np.asarray(colour * held * reddened(shade), np.float32)
     return OwnTeeth(origin, colour, alpha, held * enamel)
+
+
+def reddened(shade: Array) -> Array:
+    """Light that a shade leaves, by channel: (...,) to (..., 3)."""
+    return np.asarray(shade[..., None] ** np.array(REDDENING))
 
 
 def skin_luma(rgb: npt.NDArray[np.uint8], m: Measures) -> float:

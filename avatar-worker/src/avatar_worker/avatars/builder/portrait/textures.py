@@ -13,6 +13,7 @@ from scipy.ndimage import map_coordinates
 from avatar_worker.avatars.avatar import Layer, Mesh
 
 from .fill import Floats, push_pull, to_bytes
+from .lips import grown_over, lips
 from .measures import Measures
 from .slit import Array, smoothstep
 
@@ -63,12 +64,8 @@ def skin(rgb: Bytes, alpha: Floats, foreground: Bytes, m: Measures) -> Layer:
         inset = 1.0 * m.u / 100
         # The iris touches the lower lid; its rim must not stay behind there.
         inside = (np.abs(s) < 1) & (t > eye.upper(s) + inset) & (t < eye.lower(s) + 0.3 * inset)
-        person = _grown_over(person, inside, 0.5)
-    s, t = m.mouth.local(xy)
-    inside = (np.abs(s) < 1.02) & (np.abs(t) < m.mouth.half_width)
-    inside &= (t > m.mouth.upper(s) - 0.6) & (t < m.mouth.lower(s) + 0.6)
-    if m.gap_px > 0.02 * m.u:
-        person = _grown_over(person, inside, 0.8)
+        person = grown_over(person, inside, 0.5)
+    person = lips(person, m, *m.mouth.local(xy))
     return Layer("skin", (0, 0), np.dstack([to_bytes(person), to_bytes(alpha * 255)]))
 
 
@@ -141,19 +138,3 @@ def _ramp(feather: Array, x: Array) -> Array:
     """0 at -feather, 1 at +feather."""
     r = np.clip((x / feather + 1) / 2, 0, 1)
     return np.asarray(r * r * (3 - 2 * r))
-
-
-def _grown_over(person: Floats, hole: npt.NDArray[np.bool_], blur: float) -> Floats:
-    wide = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8))
-    y, x = np.nonzero(wide)
-    if not len(x):
-        return person
-    margin = 24
-    rows = slice(max(0, int(y.min()) - margin), int(y.max()) + margin)
-    columns = slice(max(0, int(x.min()) - margin), int(x.max()) + margin)
-    part = person[rows, columns]
-    filled = push_pull(part, 1 - wide[rows, columns])
-    share = cv2.GaussianBlur(hole[rows, columns].astype(np.float32), (0, 0), blur)[..., None]
-    result = person.copy()
-    result[rows, columns] = part * (1 - share) + filled * share
-    return result
