@@ -105,9 +105,9 @@ def test_the_painted_skin_is_mixed_by_share_and_alpha_and_keeps_its_own_alpha() 
     np.testing.assert_allclose(painted[..., :3], wanted, atol=1e-9)
     np.testing.assert_array_equal(painted[..., 3], planes.skin[..., 3])
     fast = flat(packed(planes.skin))
-    bare, lid = fast.copy(), planes.lids["lid_l"]
+    lid = planes.lids["lid_l"]
     height, width = planes.skin.shape[:2]
-    lay_lid(fast, bare, width + 1, 0, 0, lid.pixels, round(256 * drive.lids["lid_l"]))
+    lay_lid(fast, width + 1, 0, 0, lid.pixels, round(256 * drive.lids["lid_l"]))
     bytes_of = fast.reshape(height + 1, width + 1)[:height, :width].copy().view(np.uint8)
     found = bytes_of.reshape(height, width, 4)
     assert np.abs(found[..., :3] - wanted).max() <= 2

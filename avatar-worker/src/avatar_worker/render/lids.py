@@ -1,4 +1,4 @@
-"""A closing lid's own texture over the skin's, on the texture plane."""
+"""Textures of closing lids and of folds over the skin's, on the texture plane."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from .sampling import mix
 
 
 @compiled
-def lay_lid(
-    skin: Array, bare: Array, stride: int, x0: int, y0: int, lid: Array, share: int
-) -> None:
+def lay_lid(skin: Array, stride: int, x0: int, y0: int, lid: Array, share: int) -> None:
     """Mix a lid over the skin's colours; the skin's alpha stays.
 
     Args:
-        skin: Filled in the lid's box. Packed texture, flat. uint32.
-        bare: The skin without lids, as large. uint32.
+        skin: Packed texture, flat, changed in the lid's box. uint32.
         stride: Pixels from one row to the next. Repeated last pixels are left as they are.
         x0: Column of the lid's first pixel.
         y0: Row of the lid's first pixel.
@@ -26,7 +23,7 @@ def lay_lid(
     for y in range(lid.shape[0]):
         for x in range(lid.shape[1]):
             at = (y0 + y) * stride + x0 + x
-            back = np.int64(bare[at])
+            back = np.int64(skin[at])
             alpha = (np.int64(lid[y, x, 3]) * share + 128) >> 8
             front = (
                 np.int64(lid[y, x, 0])

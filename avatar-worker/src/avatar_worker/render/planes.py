@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from avatar_worker.avatars import Avatar, Layer, Slit
 
-from .shape_weights import LIDS
+from .shape_weights import FOLDS, LIDS
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -33,7 +33,8 @@ class Planes:
         skin: The person, straight alpha. uint8, (H, W, 4).
         mask_upper: 255 where the upper skin of a slit is. uint8, (H, W).
         mask_lower: 255 where the lower skin of a slit is. uint8, (H, W).
-        lids: What a closing lid lays over the skin, by role; each lies within the picture.
+        lids: What closing lids, and then folds, lay over the skin, by role, in this order; each
+            lies within the picture.
     """
 
     plate: Pixels
@@ -97,7 +98,9 @@ def planes_of(avatar: Avatar) -> Planes:
         mask_upper=plane("mask_upper", 255, 1)[..., 0],
         mask_lower=plane("mask_lower", 0, 1)[..., 0],
         lids={
-            role: _lid(avatar.layers[role], width, height) for role in LIDS if role in avatar.layers
+            role: _lid(avatar.layers[role], width, height)
+            for role in (*LIDS, *FOLDS)
+            if role in avatar.layers
         },
     )
 

@@ -42,6 +42,20 @@ LID_FULL: Final = 0.70
 LIDS: Final = {"lid_l": "blinkL", "lid_r": "blinkR"}
 """Texture of a closing lid, and the shape that closes it."""
 
+FOLDS: Final = {
+    "fold_l": ("smileL",),
+    "fold_r": ("smileR",),
+    "furrow": ("browDownL", "browDownR"),
+}
+"""Texture of the skin's folds, and the shapes whose mean makes it show."""
+
+FOLD_FROM: Final = 0.08
+FOLD_FULL: Final = 0.60
+"""That mean, where a fold begins to show, and where it does fully."""
+
+FOLD_STEPS: Final = 16
+"""A fold deepens in so many steps: each is fainter than can be seen, and costs painting."""
+
 GLINT_SHARE: Final = 0.3
 """How far the highlight travels with the iris."""
 
@@ -73,7 +87,7 @@ class Drive:
         weights: Shape weights; [0, 1], `breath` [-1, 1], `close` 1. float32, (K,).
         head: The pose, within the avatar's limits.
         shifts: Travel of every moving layer on the texture plane by role, canvas pixels.
-        lids: How far every lid's own texture covers the skin's, by role, [0, 1].
+        lids: How far each texture of a lid or a fold covers the skin's, by role, [0, 1].
     """
 
     weights: npt.NDArray[np.float32]
@@ -119,6 +133,11 @@ class Driver:
             for role, shape in LIDS.items()
             if role in avatar.layers and shape in index
         }
+        self._folds = {
+            role: np.array([index[shape] for shape in shapes], np.intp)
+            for role, shapes in FOLDS.items()
+            if role in avatar.layers and all(shape in index for shape in shapes)
+        }
         self._limit = avatar.subject.pose_limit_deg
         self._interior = interior_of(avatar)
 
@@ -138,6 +157,9 @@ class Driver:
             role: smoothstep(LID_FROM, LID_FULL, float(weights[k]))
             for role, k in self._lids.items()
         }
+        for role, shapes in self._folds.items():
+            depth = smoothstep(FOLD_FROM, FOLD_FULL, float(weights[shapes].mean()))
+            lids[role] = round(depth * FOLD_STEPS) / FOLD_STEPS
         return Drive(weights, clamp_pose(controls.head, self._limit), shifts, lids)
 
     def _mouth_shifts(self, jaw: float, given: npt.NDArray[np.float32]) -> dict[str, Vector]:

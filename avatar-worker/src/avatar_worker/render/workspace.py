@@ -1,16 +1,19 @@
 """Buffers that pictures of one avatar are made in, one after the other, for all its sessions.
 
-Nothing in them outlives a picture but painted lids, which are painted anew when they differ: a
+Nothing in them outlives a picture but painted lids and folds, painted anew when they differ: a
 picture depends on its controls alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from . import cells, nodes, planar, slits
 from .lids import lay_lid
 from .placing import Placer
+from .planes import Part
 from .prepared import Prepared, ReadyMesh, ReadySlit, Skin
 from .shape_weights import Drive
 from .vertices import Floats
@@ -38,7 +41,8 @@ class Workspace:
         self._covers = np.empty((2, width * height), np.int32)
         self._scratch = np.empty(16, np.int64)
         self._painted: Skin | None = None
-        self._shares: tuple[int, ...] = ()
+        self._shares = (0,) * len(prepared.lids)
+        self._groups = overlapping([box_of(lid) for lid in prepared.lids])
 
     def draw(self, drive: Drive) -> planar.Pixels:
         """Draw a picture. I420, uint8, (W * H * 3 // 2,); the caller's own."""
@@ -189,26 +193,55 @@ class Workspace:
         )
 
     def _skin(self, drive: Drive) -> Skin:
-        """Return the person's texture with closing lids laid over it; valid until asked again."""
+        """Return the person's texture with lids and folds laid over it; valid until asked again."""
         ready = self.prepared
         shares = tuple(round(256 * drive.lids.get(lid.role, 0.0)) for lid in ready.lids)
         if not any(shares):
             return ready.skin
         if self._painted is None:
             self._painted = ready.skin.copy()
-        if shares != self._shares:
-            self._shares = shares
-            for lid, share in zip(ready.lids, shares, strict=True):
-                self._paint_lid(self._painted, lid.origin, lid.pixels, share)
+        for group in self._groups:
+            wanted = [shares[k] for k in group]
+            if wanted != [self._shares[k] for k in group]:
+                self._paint_lids(self._painted, group, wanted)
+        self._shares = shares
         return self._painted
 
-    def _paint_lid(
-        self, painted: Skin, origin: tuple[int, int], pixels: planar.Pixels, share: int
-    ) -> None:
+    def _paint_lids(self, painted: Skin, group: list[int], shares: list[int]) -> None:
+        """Lay the textures of a group over the bare skin, one over the other."""
         ready = self.prepared
-        (x, y), (rows, columns) = origin, pixels.shape[:2]
-        if not (rows and columns):
-            return
-        lay_lid(painted.packed, ready.skin.packed, ready.width + 1, x, y, pixels, share)
-        size = ready.width, ready.height
-        painted.repack(ready.colour, size, (x, y, x + columns, y + rows))
+        width, height = ready.width, ready.height
+        shape = height + 1, width + 1
+        bare, skin = ready.skin.packed.reshape(shape), painted.packed.reshape(shape)
+        lids = [ready.lids[k] for k in group]
+        boxes = [box_of(lid) for lid in lids]
+        for left, top, right, bottom in boxes:
+            skin[top:bottom, left:right] = bare[top:bottom, left:right]
+        for lid, share in zip(lids, shares, strict=True):
+            if share and lid.pixels.size:
+                lay_lid(painted.packed, width + 1, *lid.origin, lid.pixels, share)
+        for box in boxes:
+            if box[0] < box[2] and box[1] < box[3]:
+                painted.repack(ready.colour, (width, height), box)
+
+
+def box_of(lid: Part) -> Box:
+    """Where a lid or a fold lies on the texture plane."""
+    (left, top), (rows, columns) = lid.origin, lid.pixels.shape[:2]
+    return left, top, left + columns, top + rows
+
+
+def overlapping(boxes: Sequence[Box]) -> list[list[int]]:
+    """Group boxes so that none overlaps one of another group; in their order."""
+    groups: list[list[int]] = []
+    for k, box in enumerate(boxes):
+        joined = [k]
+        for group in [g for g in groups if any(_meet(boxes[i], box) for i in g)]:
+            joined += group
+            groups.remove(group)
+        groups.append(sorted(joined))
+    return groups
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

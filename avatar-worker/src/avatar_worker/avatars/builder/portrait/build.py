@@ -23,6 +23,7 @@ from .arkit import UNDER_GLASSES, arkit_to_shape, box_weights
 from .depth import Depth, estimate_depth
 from .eye_shapes import blink_px
 from .eyeball import eye_layers
+from .folds import fold_layers
 from .interior import interior_numbers, mouth_layers
 from .lids import lid_layer
 from .measures import EYES, Measures, measure
@@ -181,7 +182,7 @@ def _layers(
     ]
     for side in EYES:
         layers += [*eye_layers(rgb, m, side), lid_layer(rgb, m, side)]
-    return layers
+    return [*layers, *fold_layers(rgb, m)]
 
 
 def _subject(m: Measures, depth: Depth) -> Subject:
