@@ -29,6 +29,7 @@ from livekit import rtc
 MINUTES: Final = 30.0
 SHORT_SECONDS: Final = 14.0
 TALKERS: Final = 2
+HALF_HOUR: Final = 1800.0
 MIB: Final = 1 << 20
 
 PROBE: Final = """
@@ -42,7 +43,9 @@ def tell(loop):
             return len(asyncio.all_tasks())
         tasks = asyncio.run_coroutine_threadsafe(count(), loop).result(5)
         subscriptions = len(FfiClient.instance.queue._subscribers)
-        print(json.dumps({"tasks": tasks, "subscriptions": subscriptions}), flush=True)
+        blocks = sys.getallocatedblocks()
+        held = {"tasks": tasks, "subscriptions": subscriptions, "python_blocks": blocks}
+        print(json.dumps(held), flush=True)
 
 import avatar_worker.server.app as app
 serve = app.serve
@@ -140,11 +143,17 @@ async def sample(process: asyncio.subprocess.Process) -> dict[str, float]:
     }
 
 
-def slope(samples: list[dict[str, float]], name: str) -> float:
-    """Growth a minute over the second half of the run: the first half warms up."""
-    half = samples[len(samples) // 2 :]
-    minutes = np.array([s["at"] for s in half]) / 60
-    return float(np.polyfit(minutes - minutes[0], [s[name] for s in half], 1)[0])
+def growth(samples: list[dict[str, float]], name: str) -> float:
+    """Growth in half an hour, the median slope of all pairs (Theil and Sen).
+
+    The heap breathes by some MiB within minutes, so two readings say nothing. The first tenth, in
+    which pools fill, does not count.
+    """
+    later = samples[len(samples) // 10 :]
+    at, value = np.array([(s["at"], s[name]) for s in later]).T
+    first, second = np.triu_indices(len(later), 1)
+    slopes = (value[second] - value[first]) / (at[second] - at[first])
+    return float(np.median(slopes)) * HALF_HOUR
 
 
 async def measure(seconds: float, load: str) -> dict[str, Any]:
@@ -195,7 +204,10 @@ async def measure(seconds: float, load: str) -> dict[str, Any]:
             "rss_mib_first": round(samples[0]["rss"], 1),
             "rss_mib_middle": round(middle["rss"], 1),
             "rss_mib_last": round(last["rss"], 1),
-            "rss_mib_per_minute_second_half": round(slope(samples, "rss"), 3),
+            "rss_mib_least": round(min(sample["rss"] for sample in samples), 1),
+            "rss_mib_most": round(max(sample["rss"] for sample in samples), 1),
+            "rss_mib_growth_30min": round(growth(samples, "rss"), 2),
+            "python_blocks_growth_30min": round(growth(samples, "python_blocks")),
             **{
                 f"{name}_{when}": int(held[name])
                 for name in ("tasks", "subscriptions", "threads", "fds")
