@@ -24,6 +24,7 @@ from avatar_worker.engine import PictureOrder
 from avatar_worker.face import Activity, Cue
 from avatar_worker.frames import VideoFrame
 
+from .idle_beat import EARLY, IdleBeat
 from .step import Step, Tally
 from .timed_cues import TimedCues
 
@@ -35,8 +36,6 @@ STARVED_CUSHION: Final = ms(160)
 """After running dry inside a segment, wait for this much before going on."""
 LONGEST_HOLD: Final = ms(60_000)
 """A sender that has not let go of its speech by then has lost its call."""
-EARLY: Final = ms(2)
-"""A picture this close to its time is shown now: timers are no better."""
 
 
 class Phase(StrEnum):
@@ -69,9 +68,7 @@ class Conductor:
         self._shown_to = 0
         self._drawn: dict[int, VideoFrame] = {}
         self._awaited: set[int] = set()
-        self._idle_due = Ticks(0)
-        self._idle_frame: VideoFrame | None = None
-        self._idle_ordered = False
+        self._idle = IdleBeat(frame)
         self._held: dict[str, Ticks] = {}
         self._cues = TimedCues()
 
@@ -90,8 +87,7 @@ class Conductor:
             else:
                 self._drawn[order.speech_pts] = frame
         else:
-            self._idle_ordered = False
-            self._idle_frame = frame
+            self._idle.drawn(frame)
             self.tally.late += frame is None
 
     def clear(self, sender: str, now: Ticks, heard: int) -> list[Started | Finished]:
@@ -151,9 +147,7 @@ class Conductor:
         self._generation += 1
         self._drawn.clear()
         self._awaited.clear()
-        self._idle_frame = None
-        self._idle_ordered = False
-        self._idle_due = now
+        self._idle.restart(now)
         self._cues.rewind(self.playout.unfinished())
 
     # -- what to do --------------------------------------------------------------------------
@@ -174,12 +168,14 @@ class Conductor:
         orders = self._speech_orders(now, heard)
         show = self._speech_picture(heard)
         if show is not None:
-            self._idle_due = Ticks(now + self._frame)
-            self._idle_frame = None
+            self._idle.postpone(now)
         elif self._pictures_follow_the_clock():
-            show = self._idle_picture(now)
-        if order := self._idle_order(now):
-            orders.append(order)
+            show = self._idle.show(now)
+        if self._pictures_follow_the_clock():
+            sounding = self.phase is Phase.SOUNDING
+            activity = Activity.SPEAKING if sounding else self.activity
+            if order := self._idle.order(now, activity, self._generation):
+                orders.append(order)
         self.tally.shown += show is not None
         return Step(reports, orders, show, self._wake_at(now, heard))
 
@@ -272,28 +268,6 @@ class Conductor:
     def _pictures_follow_the_clock(self) -> bool:
         return not self._drawn and not (self.phase is Phase.SOUNDING and self._awaited)
 
-    def _idle_picture(self, now: Ticks) -> VideoFrame | None:
-        if self._idle_frame is None or now < self._idle_due - EARLY:
-            return None
-        frame, self._idle_frame = self._idle_frame, None
-        # Keep the beat, unless a whole picture was missed.
-        on_beat = now - self._idle_due < self._frame
-        self._idle_due = Ticks((self._idle_due if on_beat else now) + self._frame)
-        return frame
-
-    def _idle_order(self, now: Ticks) -> tuple[PictureOrder, Ticks] | None:
-        if self._idle_frame is not None or self._idle_ordered:
-            return None
-        if not self._pictures_follow_the_clock():
-            return None
-        self._idle_ordered = True
-        due = Ticks(max(now, self._idle_due))
-        activity = Activity.SPEAKING if self.phase is Phase.SOUNDING else self.activity
-        order = PictureOrder(
-            pts=due, speaking=False, activity=activity, generation=self._generation
-        )
-        return order, Ticks(due + 2 * self._frame)
-
     def _wake_at(self, now: Ticks, heard: int) -> Ticks:
         times = [now + self._frame]
         if self.phase is Phase.PREPARING:
@@ -303,6 +277,6 @@ class Conductor:
             left, is_all = self.playout.ahead(self._frame)
             if is_all and not left:
                 times.append(now + self.playout.pushed - heard)
-        if self._idle_frame is not None:
-            times.append(self._idle_due)
+        if (due := self._idle.due) is not None:
+            times.append(due)
         return Ticks(max(now + ms(1), min(times)))
