@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from avatar_worker.render.colour import coefficients, pack_i420, rgb_to_i420
-from avatar_worker.render.prepared import packed
+from avatar_worker.render.textures import packed
 
 CODINGS = [(m, r) for m in ("bt601", "bt709") for r in ("limited", "full")]
 LUMA = {"bt601": (0.299, 0.587, 0.114), "bt709": (0.2126, 0.7152, 0.0722)}

@@ -17,7 +17,7 @@ from avatar_worker.render.lanes import (
     put,
     put_four_and_four,
 )
-from avatar_worker.render.planar import bilinear, laid_over, two_bilinear
+from avatar_worker.render.sampling import bilinear, laid_over, two_bilinear
 
 RNG = np.random.default_rng(1)
 BYTES = RNG.integers(0, 256, 64, np.uint8)

@@ -14,9 +14,9 @@ from avatar_worker.frames import CONTROL_INDEX, CONTROL_NAMES, FaceControls, Hea
 from avatar_worker.render.cpu import CpuRenderer
 from avatar_worker.render.lids import lay_lid
 from avatar_worker.render.planes import planes_of
-from avatar_worker.render.prepared import flat, packed
 from avatar_worker.render.reference import ReferenceRenderer, skin_with_lids
 from avatar_worker.render.shape_weights import LID_FROM, LID_FULL, LIDS, Driver
+from avatar_worker.render.textures import flat, packed
 
 GREEN = (10, 240, 20)
 

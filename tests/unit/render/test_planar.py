@@ -10,9 +10,8 @@ from avatar_worker.render import nodes, planar
 from avatar_worker.render.cells import person_cells
 from avatar_worker.render.colour import coefficients, rgb_to_i420
 from avatar_worker.render.nodes import PAD, UNSEEN
-from avatar_worker.render.prepared import flat, packed
 from avatar_worker.render.reference import sample, texture_map
-from avatar_worker.render.textures import covers_of, pack_skin, taps_of
+from avatar_worker.render.textures import covers_of, flat, pack_skin, packed, taps_of
 
 SIZE = WIDTH * HEIGHT
 TABLE = coefficients("bt601", "full")

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from tests.fakes.avatars import HEIGHT, MOUTH, WIDTH, tiny_avatar
 
-from avatar_worker.avatars import Avatar
+from avatar_worker.avatars import Avatar, Canvas
 from avatar_worker.clock import Ticks
 from avatar_worker.frames import CONTROL_INDEX, CONTROL_NAMES, FaceControls, HeadPose
-from avatar_worker.render import slits
 from avatar_worker.render.cpu import CpuRenderer
-from avatar_worker.render.reference import ReferenceRenderer, cover_above
+from avatar_worker.render.reference import ReferenceRenderer
 
 FORWARD = HeadPose()
+MOUTH_ROWS = slice(int(MOUTH[1]) - 10, None)
 
 
 def draw(avatar: Avatar, *, jaw: float, head: HeadPose = FORWARD) -> list[np.ndarray]:
@@ -28,14 +28,6 @@ def draw(avatar: Avatar, *, jaw: float, head: HeadPose = FORWARD) -> list[np.nda
         (frame,) = renderer.render([(slot, FaceControls(Ticks(0), weights, head))])
         pictures.append(frame.data.astype(np.int64))
     return pictures
-
-
-@pytest.mark.parametrize("reach", [1, 3, 8, 40])
-def test_the_shade_is_the_cover_above_as_the_reference_adds_it(reach: int) -> None:
-    over = np.random.default_rng(reach).integers(0, 256, (30, 12)).astype(np.int32)
-    total = np.empty_like(over)
-    slits.add_above(over, reach, total)
-    assert np.allclose(total / reach / 255, cover_above(over / 255, reach), atol=1e-9)
 
 
 @pytest.mark.parametrize("jaw", [0.1, 0.4, 1.0])
@@ -82,3 +74,35 @@ def test_a_slit_outside_the_picture_touches_nothing() -> None:
     rig = replace(avatar.rig, meshes=(avatar.rig.meshes[0], gone, *avatar.rig.meshes[2:]))
     closed, opened = (draw(replace(avatar, rig=rig), jaw=jaw)[0] for jaw in (0.0, 1.0))
     assert np.array_equal(closed, opened)
+
+
+def test_the_background_shows_through_the_person_and_what_a_slit_opens_on() -> None:
+    avatar = tiny_avatar()
+    pixels = avatar.layers["skin"].pixels.copy()
+    pixels[44:56, 26:38, 3] = 120
+    thin = replace(avatar.layers["skin"], pixels=pixels)
+    fast, exact = draw(replace(avatar, layers={**avatar.layers, "skin": thin}), jaw=1.0)
+    solid, _ = draw(avatar, jaw=1.0)
+    x, y = (int(v) for v in MOUTH)
+    off = np.abs(fast - exact)[: WIDTH * HEIGHT].reshape(HEIGHT, WIDTH)
+    mouth = (slice(y - 4, y + 8), slice(x - 6, x + 6))
+    assert off[mouth].mean() < 3
+    assert np.percentile(off[mouth], 90) <= 10
+    changed = np.abs(fast - solid)[: WIDTH * HEIGHT].reshape(HEIGHT, WIDTH)
+    assert changed[mouth].mean() > 15
+
+
+@pytest.mark.parametrize(("width", "height"), [(42, 52), (44, 54), (38, 50)])
+def test_a_slit_may_be_cut_by_the_edge_of_the_picture(width: int, height: int) -> None:
+    """Cells of 8 x 8 pixels that end beyond the last row or column.
+
+    Nodes beyond the last pixel are asked there: an edge that runs through the last rows may lie off.
+    """
+    avatar = tiny_avatar()
+    fast, exact = draw(replace(avatar, canvas=Canvas(width, height, 25, "bt709", "limited")), jaw=1)
+    off = np.abs(fast - exact)
+    luma = off[: width * height].reshape(height, width)[MOUTH_ROWS, 20:]
+    assert luma.mean() < 6
+    assert luma[:-3].mean() < 1.5
+    assert np.percentile(luma[:-3], 95) <= 10
+    assert off[width * height :].mean() < 0.6

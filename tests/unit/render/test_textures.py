@@ -10,8 +10,15 @@ from tests.unit.render.test_planar import SIZE, TABLE, smooth_skin, textures
 from avatar_worker.render.cells import CLEAR, MIXED, REACH, SOLID
 from avatar_worker.render.colour import rgb_to_i420
 from avatar_worker.render.nodes import COARSE, PAD, coarse_nodes
-from avatar_worker.render.prepared import flat, packed
-from avatar_worker.render.textures import RINGS, away_of, covers_of, pack_skin, taps_of
+from avatar_worker.render.textures import (
+    RINGS,
+    away_of,
+    covers_of,
+    flat,
+    pack_skin,
+    packed,
+    taps_of,
+)
 
 
 def test_covers_know_the_clear_the_solid_and_the_edge_between() -> None:

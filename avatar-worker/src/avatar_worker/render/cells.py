@@ -12,7 +12,7 @@ import numpy as np
 
 from .compiling import Array, compiled, folded
 from .nodes import PAD, UNSEEN
-from .walk import find, fixed
+from .walk import find, fixed, numbers_of
 
 CLEAR: Final = 0
 MIXED: Final = 1
@@ -53,7 +53,7 @@ def person_cells(nodes: Array, covers: Array, w: int, h: int, kinds: Array) -> N
         for p in range(2):
             above, middle, below = nodes[p, 2 * row], nodes[p, 2 * row + 1], nodes[p, 2 * row + 2]
             for c in range(np.uintp(kinds.shape[1])):
-                # As unsigned numbers, differences below -WITHIN and to unseen nodes are large.
+                # As unsigned numbers, differences below -_WITHIN and to unseen nodes are large.
                 here = np.int32(middle[c + c + np.uintp(1)] - np.int32(_WITHIN))
                 right = c + c + np.uintp(2)
                 first = max(np.uint32(above[c + c] - here), np.uint32(above[right] - here))
@@ -64,7 +64,7 @@ def person_cells(nodes: Array, covers: Array, w: int, h: int, kinds: Array) -> N
             if u == UNSEEN:
                 kinds[row, c] = CLEAR
             elif far[c] <= 2 * _WITHIN:
-                kinds[row, c] = _entry(covers, stride, u, v)
+                kinds[row, c] = entry(covers, stride, u, v)
             else:
                 kinds[row, c] = _cover(nodes, covers, stride, 2 * row, 2 * c)
 
@@ -79,7 +79,20 @@ def _cover(nodes: Array, covers: Array, stride: int, y: int, x: int) -> Any:
         if p == UNSEEN:
             return CLEAR
         near = near and abs(p - u) <= _WITHIN and abs(q - v) <= _WITHIN
-    return _entry(covers, stride, u, v) if near else MIXED
+    return entry(covers, stride, u, v) if near else MIXED
+
+
+@folded
+def cover_of(nine: Array, covers: Array, stride: int) -> Any:
+    """Say how a mask covers a cell.
+
+    Args:
+        nine: The cell's fine nodes. int32, (2, 3, 3).
+        covers: From `textures.covers_of`.
+        stride: From line to line of these.
+    """
+    u, v = np.int64(nine[0, 1, 1]), np.int64(nine[1, 1, 1])
+    return entry(covers, stride, u, v) if _is_near(nine, 0, 0, u, v) else MIXED
 
 
 @folded
@@ -94,7 +107,8 @@ def _is_near(nodes: Array, y: int, x: int, u: Any, v: Any) -> Any:
 
 
 @folded
-def _entry(covers: Array, stride: int, u: Any, v: Any) -> Any:
+def entry(covers: Array, stride: int, u: Any, v: Any) -> Any:
+    """What a map of covers says of a place, in 16.16 fixed point."""
     x, y = np.int64(u) >> 16, np.int64(v) >> 16
     return np.int64(covers[np.uintp((y + PAD) * stride + x + PAD)])
 
@@ -113,7 +127,7 @@ def slit_cells(
     lower: Array,
     kinds: Array,
     exact: Array,
-) -> tuple[int, int, int, int]:
+) -> tuple[int, int, int, int, int]:
     """Find the cells of a slit's mesh where its upper skin is not alone.
 
     Args:
@@ -132,21 +146,24 @@ def slit_cells(
         exact: Set to `tag` where skins part. uint8, (rows, columns) of cells.
 
     Returns:
-        Left, top, right, bottom of such cells; right <= left if there are none.
+        Left, top, right, bottom of such cells, right <= left if there are none; and how many cells
+        show the lower skin alone.
     """
     person, over, under = covers
+    mesh = numbers_of(grid)
     stride = w + 2 * PAD
     left, top = box[0] & ~1, box[1] & ~1
     if grid[1]:
         lower[:, top : box[3] + 2, left : box[2] + 2] = UNSEEN
     first_x, first_y, stop_x, stop_y = kinds.shape[1], kinds.shape[0], 0, 0
     i, j = (grid[1] - 2) // 2, (grid[2] - 2) // 2
+    alone_cells = 0
     for y in range(top, min(box[3], upper.shape[1] - 2), 2):
         for x in range(left, min(box[2], upper.shape[2] - 2), 2):
             own, opaque, none = 0, True, True
             near: Any = True
             u, v = np.int64(upper[0, y + 1, x + 1]), np.int64(upper[1, y + 1, x + 1])
-            if u != UNSEEN and _entry(over, stride, u, v) == SOLID and _is_near(upper, y, x, u, v):
+            if u != UNSEEN and entry(over, stride, u, v) == SOLID and _is_near(upper, y, x, u, v):
                 continue
             for row in range(y, y + 3):
                 for column in range(x, x + 3):
@@ -154,7 +171,7 @@ def slit_cells(
                         continue
                     own += 1
                     p, q = np.int64(upper[0, row, column]), np.int64(upper[1, row, column])
-                    cover = _entry(over, stride, p, q)
+                    cover = entry(over, stride, p, q)
                     opaque = opaque and cover == SOLID
                     none = none and cover == CLEAR
                     near = near and abs(p - u) <= _NEAR and abs(q - v) <= _NEAR
@@ -169,14 +186,14 @@ def slit_cells(
                     if p == UNSEEN:
                         px = np.float64(min(4 * column, w - 1))
                         py = np.float64(min(4 * row, h - 1))
-                        found, below, s, t = find(grid, xy, px, py, i, j)
+                        found, below, s, t = find(mesh, xy, px, py, i, j)
                         if found < 0:
                             alone = False
                             break
                         i, j = found, below
                         p, q = np.int64(fixed(s, w - 1)), np.int64(fixed(t, h - 1))
                         lower[0, row, column], lower[1, row, column] = p, q
-                    alone = alone and _entry(under, stride, p, q) == SOLID
+                    alone = alone and entry(under, stride, p, q) == SOLID
                     du, dv = p - upper[0, row, column], q - upper[1, row, column]
                     agree = agree and abs(du) <= _AGREE and abs(dv) <= _AGREE
             if alone and agree:
@@ -189,7 +206,7 @@ def slit_cells(
                 if lower[0, row, column] == UNSEEN:
                     px = np.float64(min(4 * column, w - 1))
                     py = np.float64(min(4 * row, h - 1))
-                    found, below, s, t = find(grid, xy, px, py, i, j)
+                    found, below, s, t = find(mesh, xy, px, py, i, j)
                     if found >= 0:
                         i, j = found, below
                         lower[0, row, column] = fixed(s, w - 1)
@@ -198,8 +215,9 @@ def slit_cells(
                 cover = _cover(lower, person, stride, y, x)
                 if cover != CLEAR:
                     kinds[y >> 1, x >> 1] = (tag << SHEET) | cover
+                    alone_cells += 1
                     continue
             exact[y >> 1, x >> 1] = tag
             first_x, stop_x = min(first_x, x >> 1), max(stop_x, (x >> 1) + 1)
             first_y, stop_y = min(first_y, y >> 1), (y >> 1) + 1
-    return first_x, first_y, stop_x, stop_y
+    return first_x, first_y, stop_x, stop_y, alone_cells

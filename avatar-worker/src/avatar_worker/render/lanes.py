@@ -173,12 +173,13 @@ def gathered(typing: Any, array: Any, at: Any) -> Any:
 
 @_instruction
 def put(typing: Any, array: Any, at: Any, lanes: Any) -> Any:
-    """Write the lowest byte of every number into a flat array of bytes, from `at` on."""
+    """Write every number, or its lowest byte, into a flat array of 32 bits, or bytes, from `at` on."""
 
     def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        place = _place(context, builder, array, given[0], given[1], COUNT)
-        low = builder.trunc(given[2], ir.VectorType(_BYTE, COUNT))
-        builder.store(low, place, align=_UNALIGNED)
+        place, value = _place(context, builder, array, given[0], given[1], COUNT), given[2]
+        if array.dtype.bitwidth == 8:
+            value = builder.trunc(value, ir.VectorType(_BYTE, COUNT))
+        builder.store(value, place, align=_UNALIGNED)
         return context.get_dummy_value()
 
     return types.void(array, at, lanes), code

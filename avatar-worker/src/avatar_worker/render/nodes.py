@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from .compiling import Array, compiled
+from .compiling import Array, compiled, folded
 
 Nodes = npt.NDArray[np.int32]
 
@@ -192,3 +192,28 @@ def refine(coarse: Array, fine: Array) -> None:
                 a, b = above[x], below[x]
                 middle = (a >> 1) + (b >> 1)
                 out[x] = UNSEEN if a == UNSEEN or b == UNSEEN else middle
+
+
+@folded
+def nodes_of_cell(fine: Array, y: int, x: int, nine: Array) -> bool:
+    """Copy the nodes of a cell of 8 x 8 pixels; an unseen one stands for its own place.
+
+    Args:
+        fine: Fine nodes.
+        y: Row of the cell.
+        x: Column of the cell.
+        nine: Filled. int32, (2, 3, 3).
+
+    Returns:
+        Whether all were seen.
+    """
+    seen = True
+    for row in range(3):
+        for column in range(3):
+            u, v = fine[0, 2 * y + row, 2 * x + column], fine[1, 2 * y + row, 2 * x + column]
+            if u == UNSEEN:
+                seen = False
+                u = np.int32((2 * x + column) * (STEP << 16))
+                v = np.int32((2 * y + row) * (STEP << 16))
+            nine[0, row, column], nine[1, row, column] = u, v
+    return seen

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +10,14 @@ import numpy.typing as npt
 from avatar_worker.avatars import Avatar
 
 from .colour import coefficients, pack_i420
+from .interior import Packed, Textures, interior_of
 from .nodes import PAD
-from .planes import Opening, Pixels, openings_of, planes_of
+from .planes import Opening, openings_of, planes_of
 from .shape_weights import Driver
-from .textures import away_of, covers_of, pack_skin, taps_of
+from .textures import away_of, covers_of, flat, pack_skin, packed, taps_of
 from .vertices import Floats, Sheet, VertexField
 from .walk import Grid, grid_of
 
-Packed = npt.NDArray[np.uint32]
 Triangles = npt.NDArray[np.int32]
 
 
@@ -75,15 +74,16 @@ class ReadySlit:
         upper: The upper skin.
         lower: The lower skin.
         inner: What only follows the head.
-        parts: The interior's textures, packed, flat, one after the other.
-        table: Base, width, height, fixed-point x and y of every part. int64, (parts, 5).
+        parts: Luma, chroma and alpha of the interior's textures, one after the other. uint32.
+        table: Base, width, height, fixed-point x and y, and whether it is opaque, of every part.
+            int64, (parts, 6).
     """
 
     opening: Opening
     upper: ReadyMesh
     lower: ReadyMesh
     inner: ReadyMesh
-    parts: Packed
+    parts: Textures
     table: npt.NDArray[np.int64]
 
 
@@ -91,14 +91,13 @@ class Prepared:
     """What all sessions of an avatar share. Immutable.
 
     Attributes:
-        plate: The background, packed. uint32, (H, W).
-        background: The same in I420.
+        background: The background in I420.
         skin: The person.
         alpha: From `textures.taps_of`.
         covers: From `textures.covers_of`: of the person, by the upper, and by the lower skin.
         away: From `textures.away_of`.
-        mask_upper: Cover by the upper skin of a slit, flat. uint8.
-        mask_lower: Cover by the lower skin, flat. uint8.
+        black: Luma of black.
+        masks: From `textures.taps_of`: cover by the upper and by the lower skin of a slit.
         body: The skin outside all slits.
         slits: What may show through.
     """
@@ -110,10 +109,11 @@ class Prepared:
         self.field = VertexField(avatar)
         self.width, self.height = avatar.canvas.width, avatar.canvas.height
         self.colour = coefficients(avatar.canvas.matrix, avatar.canvas.range)
-        self.plate = packed(np.dstack([planes.plate, np.full_like(planes.plate[..., 0], 255)]))
+        self.black = int(self.colour[0, 3]) >> 16
+        plate = packed(np.dstack([planes.plate, np.full_like(planes.plate[..., 0], 255)]))
         size = self.width * self.height
         self.background = np.empty(size * 3 // 2, np.uint8)
-        pack_i420(self.plate, self.colour, self.background)
+        pack_i420(plate, self.colour, self.background)
         entries = (self.height + 2 * PAD) * (self.width + 2 * PAD)
         self.skin = Skin(
             flat(packed(planes.skin)),
@@ -129,8 +129,7 @@ class Prepared:
         )
         self.away = away_of(planes.skin[..., 3])
         self.lids = tuple(planes.lids.values())
-        self.mask_upper = flat(planes.mask_upper)
-        self.mask_lower = flat(planes.mask_lower)
+        self.masks = taps_of(planes.mask_upper), taps_of(planes.mask_lower)
         self.uv: Floats = np.concatenate([s.mesh.xy for s in self.field.sheets]).astype(np.float32)
 
         sheets = {(s.mesh.name, s.layer): s for s in self.field.sheets}
@@ -138,42 +137,13 @@ class Prepared:
         slits = []
         for opening in openings_of(avatar):
             upper, lower, inner = (
-                sheets[opening.slit.mesh, layer] for layer in ("upper", "lower", "inner")
+                _mesh(sheets[opening.slit.mesh, layer]) for layer in ("upper", "lower", "inner")
             )
-            slits.append(_slit(opening, (upper, lower, inner)))
+            textures = interior_of(opening, self.colour)
+            slits.append(ReadySlit(opening, upper, lower, inner, *textures))
         self.slits = tuple(slits)
 
 
 def _mesh(sheet: Sheet) -> ReadyMesh:
     tri = (sheet.mesh.tri + sheet.start).astype(np.int32)
     return ReadyMesh(grid_of(sheet), tri)
-
-
-def _slit(opening: Opening, sheets: tuple[Sheet, Sheet, Sheet]) -> ReadySlit:
-    """Lay the interior's textures one after the other."""
-    textures, table, base = [np.zeros(0, np.uint32)], [], 0
-    for part in opening.parts:
-        texture = flat(packed(part.pixels))
-        height, width = part.pixels.shape[:2]
-        table.append((base, width, height, part.origin[0] << 16, part.origin[1] << 16))
-        textures.append(texture)
-        base += len(texture)
-    upper, lower, inner = (_mesh(sheet) for sheet in sheets)
-    return ReadySlit(
-        opening=opening,
-        upper=upper,
-        lower=lower,
-        inner=inner,
-        parts=np.concatenate(textures),
-        table=np.array(table, np.int64).reshape(-1, 5),
-    )
-
-
-def packed(rgba: Pixels) -> Packed:
-    """Four channels in one little-endian word. (h, w, 4) to (h, w)."""
-    return np.ascontiguousarray(rgba).view("<u4")[..., 0]
-
-
-def flat(texture: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Repeat the last column and row, so that a sample's neighbour always exists; flatten."""
-    return np.ascontiguousarray(np.pad(texture, ((0, 1), (0, 1)), mode="edge")).ravel()

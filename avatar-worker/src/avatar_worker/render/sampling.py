@@ -1,69 +1,44 @@
-"""How compiled loops look colours up and mix them; inlined into each.
+"""How compiled loops look values up between pixels and lay them over each other; inlined into each.
 
-Texture coordinates are 16.16 fixed point, colours packed little-endian RGBA in 32 bits. A texture
-of w x h pixels is stored flat with its last column and row repeated, so its stride is w + 1.
+Eight values at a time (`lanes`); `mix` is for one packed colour, little-endian RGBA in 32 bits.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-
-from .compiling import Array, inlined
-
-_ONE: Final = np.uintp(1)
-"""Unsigned indices spare the compiler's check for negative ones."""
+from .compiling import folded, inlined
 
 
-@inlined
-def sample(texture: Array, base: int, w: int, h: int, u: Any, v: Any) -> Any:
-    """Bilinear colour at (u, v); beyond the edge the outermost pixel goes on.
+@folded
+def bilinear(tap: Any, fx: Any, fy: Any) -> Any:
+    """Values between four that are packed as `textures.taps_of` does: along x, both rows, then y.
 
-    Weights are 1/256; red and blue, green and alpha travel two to a word.
+    Args:
+        tap: Lanes.
+        fx: Weights of the right ones in 1/256. Lanes.
+        fy: Weights of the lower ones. Lanes.
     """
-    u = min(max(u + 128, 0), (w - 1) << 16)
-    v = min(max(v + 128, 0), (h - 1) << 16)
-    fx = (u >> 8) & 255
-    fy = (v >> 8) & 255
-    at = np.uintp(base + (v >> 16) * (w + 1) + (u >> 16))
-    next_row = at + np.uintp(w + 1)
-    both = (fx * fy + 128) >> 8
-    right = fx - both
-    below = fy - both
-    here = 256 - fx - fy + both
-    a = np.int64(texture[at])
-    b = np.int64(texture[at + _ONE])
-    c = np.int64(texture[next_row])
-    d = np.int64(texture[next_row + _ONE])
-    even = (
-        (a & 0xFF00FF) * here
-        + (b & 0xFF00FF) * right
-        + (c & 0xFF00FF) * below
-        + (d & 0xFF00FF) * both
-        + 0x800080
-    )
-    odd = (
-        ((a >> 8) & 0xFF00FF) * here
-        + ((b >> 8) & 0xFF00FF) * right
-        + ((c >> 8) & 0xFF00FF) * below
-        + ((d >> 8) & 0xFF00FF) * both
-        + 0x800080
-    )
-    return ((even >> 8) & 0xFF00FF) | (odd & 0xFF00FF00)
+    both = (tap & 0xFF00FF) * (256 - fx) + ((tap >> 8) & 0xFF00FF) * fx
+    return ((both & 0xFFFF) * (256 - fy) + ((both >> 16) & 0xFFFF) * fy + 32768) >> 16
 
 
-@inlined
-def sample_mask(texture: Array, w: int, h: int, u: Any, v: Any) -> Any:
-    """Bilinear value of a one-channel texture, as `sample`."""
-    u = min(max(u + 128, 0), (w - 1) << 16)
-    v = min(max(v + 128, 0), (h - 1) << 16)
-    fx = (u >> 8) & 255
-    fy = (v >> 8) & 255
-    at = (v >> 16) * (w + 1) + (u >> 16)
-    top = texture[at] * (256 - fx) + texture[at + 1] * fx
-    bottom = texture[at + w + 1] * (256 - fx) + texture[at + w + 2] * fx
-    return (top * (256 - fy) + bottom * fy + 32768) >> 16
+@folded
+def two_bilinear(tap: Any, below: Any, fx: Any, fy: Any) -> tuple[Any, Any]:
+    """As `bilinear`, of two channels at once; `tap` holds both, here and right, `below` a row below."""
+    gx, gy = 256 - fx, 256 - fy
+    top = (tap & 0xFF00FF) * gx + ((tap >> 8) & 0xFF00FF) * fx
+    bottom = (below & 0xFF00FF) * gx + ((below >> 8) & 0xFF00FF) * fx
+    low = (top & 0xFFFF) * gy + (bottom & 0xFFFF) * fy + 32768
+    high = ((top >> 16) & 0xFFFF) * gy + ((bottom >> 16) & 0xFFFF) * fy + 32768
+    return low >> 16, high >> 16
+
+
+@folded
+def laid_over(back: Any, front: Any, share: Any) -> Any:
+    """Bytes over others; share 0 to 255. Rounded to nearest."""
+    total = front * share + back * (255 - share) + 128
+    return (total + (total >> 8)) >> 8
 
 
 @inlined

@@ -6,7 +6,7 @@ one bilinear sample needs beside each other, so that a sample is one or two read
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,20 @@ from .colour import luma_of
 from .compiling import Array, compiled
 from .nodes import COARSE, PAD
 
+Packed = npt.NDArray[np.uint32]
+
 RINGS: Final = 16
 """Farther than 16 nodes away from the person no mesh moves it; if it does, all nodes are asked."""
+
+
+def packed(rgba: npt.NDArray[np.uint8]) -> Packed:
+    """Four channels in one little-endian word. (h, w, 4) to (h, w)."""
+    return np.ascontiguousarray(rgba).view("<u4")[..., 0]
+
+
+def flat(texture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Repeat the last column and row, so that a sample's neighbour always exists; flatten."""
+    return np.ascontiguousarray(np.pad(texture, ((0, 1), (0, 1)), mode="edge")).ravel()
 
 
 def pad(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

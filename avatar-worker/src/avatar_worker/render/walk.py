@@ -53,13 +53,19 @@ def grid_of(sheet: Sheet) -> Grid | None:
 
 
 @folded
+def numbers_of(grid: Array) -> tuple[Any, ...]:
+    """The numbers of a grid as a tuple, which a compiled loop keeps in registers."""
+    return grid[0], grid[1], grid[2], grid[3], grid[4], grid[5]
+
+
+@folded
 def find(
-    grid: Array, xy: Array, px: float, py: float, i: int, j: int
+    grid: Any, xy: Array, px: float, py: float, i: int, j: int
 ) -> tuple[int, int, float, float]:
     """Walk from a cell to the triangle over a point of the screen.
 
     Args:
-        grid: The mesh.
+        grid: The mesh, better as `numbers_of` says: what is stored meanwhile might change an array.
         xy: Screen positions of vertices. float32, (V, 2).
         px: The point's column.
         py: The point's row.
@@ -71,19 +77,20 @@ def find(
         leaves the mesh.
     """
     start, columns, rows = grid[0], grid[1], grid[2]
-    slack = EDGE * grid[3]
+    slack = EDGE * np.float64(grid[3])
+    cell, left, top = np.float64(grid[3]), np.float64(grid[4]), np.float64(grid[5])
     # Twice the way from corner to corner: after that it leads in circles.
     for _ in range(4 * (columns + rows)):
         if i < 0 or j < 0 or i > columns - 2 or j > rows - 2:
             break
         a = np.uintp(start + j * columns + i)
-        c = np.uintp(start + (j + 1) * columns + i + 1)
+        c = a + np.uintp(columns + 1)
         ax, ay = np.float64(xy[a, 0]), np.float64(xy[a, 1])
         cx, cy = np.float64(xy[c, 0]) - ax, np.float64(xy[c, 1]) - ay
         x, y = px - ax, py - ay
         side = cx * y - cy * x
         if side <= 0:
-            b = np.uintp(start + j * columns + i + 1)
+            b = a + np.uintp(1)
             bx, by = np.float64(xy[b, 0]) - ax, np.float64(xy[b, 1]) - ay
             area, of_c = bx * cy - by * cx, bx * y - by * x
             if of_c < -slack:
@@ -91,12 +98,12 @@ def find(
             elif of_c - side > area + slack:
                 i += 1
             elif area > SMALLEST_AREA:
-                u = grid[4] + grid[3] * (i + (of_c - side) / area)
-                return i, j, u, grid[5] + grid[3] * (j + of_c / area)
+                u = left + cell * (i + (of_c - side) / area)
+                return i, j, u, top + cell * (j + of_c / area)
             else:
                 break
         else:
-            d = np.uintp(start + (j + 1) * columns + i)
+            d = a + np.uintp(columns)
             dx, dy = np.float64(xy[d, 0]) - ax, np.float64(xy[d, 1]) - ay
             area, of_c = cx * dy - cy * dx, x * dy - y * dx
             if of_c < -slack:
@@ -104,8 +111,8 @@ def find(
             elif of_c + side > area + slack:
                 j += 1
             elif area > SMALLEST_AREA:
-                u = grid[4] + grid[3] * (i + of_c / area)
-                return i, j, u, grid[5] + grid[3] * (j + (of_c + side) / area)
+                u = left + cell * (i + of_c / area)
+                return i, j, u, top + cell * (j + (of_c + side) / area)
             else:
                 break
     return -1, -1, 0.0, 0.0
@@ -146,7 +153,8 @@ def walk(
     Returns:
         Left, top, right, bottom of the nodes that were asked.
     """
-    start, columns, rows, cell = grid[0], grid[1], grid[2], grid[3]
+    mesh = numbers_of(grid)
+    start, columns, rows, cell, rest_x, rest_y = mesh
     low_x, low_y, high_x, high_y = xy[start, 0], xy[start, 1], xy[start, 0], xy[start, 1]
     for n in range(start, start + columns * rows):
         low_x, high_x = min(low_x, xy[n, 0]), max(high_x, xy[n, 0])
@@ -159,14 +167,14 @@ def walk(
     for row in range(top, bottom):
         y = min(row * step, last_y)
         # A mesh moves by less than a few cells: the way is short from where the node lies at rest.
-        j = max(min(int(np.float64(y - grid[5]) * per_pixel), rows - 2), 0)
+        j = max(min(int(np.float64(y - rest_y) * per_pixel), rows - 2), 0)
         for column in range(left, right):
             x = min(column * step, last_x)
             if not asks_all and away[row, column] > reach:
                 at[0, row, column], at[1, row, column] = x << 16, y << 16
                 continue
-            i = max(min(int(np.float64(x - grid[4]) * per_pixel), columns - 2), 0)
-            found, _, u, v = find(grid, xy, np.float64(x), np.float64(y), i, j)
+            i = max(min(int(np.float64(x - rest_x) * per_pixel), columns - 2), 0)
+            found, _, u, v = find(mesh, xy, np.float64(x), np.float64(y), i, j)
             if found >= 0:
                 at[0, row, column], at[1, row, column] = fixed(u, last_x), fixed(v, last_y)
                 owner[row, column] = tag

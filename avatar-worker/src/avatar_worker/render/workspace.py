@@ -38,8 +38,7 @@ class Workspace:
         self._kinds = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
         self._exact = np.empty_like(self._kinds)
         self._inner = np.empty_like(self._fine)
-        self._covers = np.empty((2, width * height), np.int32)
-        self._scratch = np.empty(16, np.int64)
+        self._scratch = np.empty((2, self._kinds.size * 64), np.int32)
         self._painted: Skin | None = None
         self._shares = (0,) * len(prepared.lids)
         self._groups = overlapping([box_of(lid) for lid in prepared.lids])
@@ -58,12 +57,13 @@ class Workspace:
             for i, (slit, box) in enumerate(zip(ready.slits, boxes, strict=True))
         ]
         self._draw_skin(self._fine, 0, (0, len(self._kinds)), skin, out)
-        for i, (lower, box) in enumerate(zip(self._lower, boxes, strict=True)):
-            rows = box[1] // 2, min(box[3] // 2 + 1, len(self._kinds))
-            self._draw_skin(lower, 1 + i, rows, skin, out)
-        for i, (slit, box) in enumerate(zip(ready.slits, parted, strict=True)):
-            if box[0] < box[2]:
-                self._draw_slit(i, slit, box, placed, drive, skin, out)
+        for i, (found, box) in enumerate(zip(parted, boxes, strict=True)):
+            if found[4]:
+                rows = box[1] // 2, min(box[3] // 2 + 1, len(self._kinds))
+                self._draw_skin(self._lower[i], 1 + i, rows, skin, out)
+        for i, (slit, found) in enumerate(zip(ready.slits, parted, strict=True)):
+            if found[0] < found[2]:
+                self._draw_slit(i, slit, found[:4], placed, drive, skin, out)
         return out
 
     def _trace(self, placed: Floats) -> list[Box]:
@@ -93,8 +93,10 @@ class Workspace:
         nodes.trace(mesh.tri, ready.uv, placed, step, *size, at, owner, tag)
         return 0, 0, at.shape[2], at.shape[1]
 
-    def _part(self, i: int, slit: ReadySlit, box: Box, placed: Floats) -> Box:
-        """Find the cells where a slit's skins part."""
+    def _part(
+        self, i: int, slit: ReadySlit, box: Box, placed: Floats
+    ) -> tuple[int, int, int, int, int]:
+        """Find the cells where a slit's skins part, and how many show the lower skin alone."""
         ready = self.prepared
         grid = NO_GRID if slit.lower.grid is None else slit.lower.grid
         if slit.lower.grid is None:
@@ -144,50 +146,30 @@ class Workspace:
         out: planar.Pixels,
     ) -> None:
         ready = self.prepared
-        width, height = ready.width, ready.height
         table = slit.table.copy()
         for row, part in zip(table, slit.opening.parts, strict=True):
             x, y = drive.shifts.get(part.role, (0.0, 0.0))
             row[3] += round(x * 65536)
             row[4] += round(y * 65536)
-        size = min(8 * box[3], height) - 8 * box[1], min(8 * box[2], width) - 8 * box[0]
-        over, shade = (plane[: size[0] * size[1]].reshape(size) for plane in self._covers)
-        tag, upper, lower, inner = 1 + i, self._fine, self._lower[i], self._inner
-        slits.cover_upper(
+        tag, grid = 1 + i, slit.inner.grid
+        if grid is None:
+            self._inner.fill(nodes.UNSEEN)
+            self._trace_mesh(slit.inner, placed, nodes.STEP, self._inner, tag)
+        slits.draw_slit(
             box,
             tag,
-            self._exact,
-            self._kinds,
-            self._owner,
-            upper,
-            lower,
-            ready.mask_upper,
-            width,
-            height,
-            over,
-        )
-        slits.add_above(over, slit.opening.reach, shade)
-        if slit.inner.grid is not None:
-            slits.find_inner(box, tag, self._exact, slit.inner.grid, placed, width, height, inner)
-        else:
-            inner.fill(nodes.UNSEEN)
-            self._trace_mesh(slit.inner, placed, nodes.STEP, inner, tag)
-        slits.draw_cells(
-            box,
-            tag,
-            self._exact,
-            upper,
-            lower,
-            inner,
-            over,
-            shade,
-            skin.packed,
-            ready.mask_lower,
-            ready.plate,
+            (self._exact, self._kinds, self._owner),
+            (self._fine, self._lower[i], self._inner),
+            NO_GRID if grid is None else grid,
+            placed,
+            ready.masks,
+            ready.covers,
+            (skin.luma, skin.chroma, ready.alpha),
+            ready.background,
             slit.parts,
             table,
-            (round(256 * slit.opening.shadow), slit.opening.reach),
-            ready.colour,
+            (round(256 * slit.opening.shadow), slit.opening.reach, ready.black),
+            (ready.width, ready.height),
             self._scratch,
             out,
         )
