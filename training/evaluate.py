@@ -1,11 +1,11 @@
-"""One table: our net, the one before it and two simple baselines, on every set there is.
+"""One table: our net at both look-aheads, the one before it and two simple baselines, on every set.
 
     python -m training.evaluate [--json] [--data FOLDER] [--weights FILE] [--previous FILE]
 
 The data is not part of the project; see `training.sets`. FOLDER is by default the environment
 variable AVALUMA_EVALUATION_DATA, else ../shared/data. `--weights` measures other weights than the
-packaged ones; the previous net is measured bare, as it was published. `--json` prints one line for our net with `metrics`, and the other rows under
-`others`.
+packaged ones; the previous net is measured bare, as it was published. `--json` prints one line for
+our net with `metrics`, and the other rows under `others`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from avatar_worker.clock import Ticks
 from avatar_worker.errors import ConfigError
 from avatar_worker.features import Audio2Face
+from avatar_worker.features.audio2face import LOOK_AHEAD, SHORT_LOOK_AHEAD
 from avatar_worker.features.mel import STEP
 from avatar_worker.frames import MOUTH_NAMES
 
@@ -52,11 +55,14 @@ class Net:
 
     Args:
         weights: An ONNX file; the packaged one if None.
+        look_ahead: As in `Audio2Face`.
         bare: Without what the worker does after the net.
     """
 
-    def __init__(self, weights: Path | None, *, bare: bool = False) -> None:
-        self._net = Audio2Face(weights, keep_promises=not bare)
+    def __init__(
+        self, weights: Path | None, *, look_ahead: Ticks = LOOK_AHEAD, bare: bool = False
+    ) -> None:
+        self._net = Audio2Face(weights, look_ahead=look_ahead, keep_promises=not bare)
         self._ahead = self._net.look_ahead // (STEP * 3)  # pictures
 
     def __call__(self, pcm: FloatArray) -> Prediction:
@@ -161,6 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data = Data.read(Path(args.data))
         ours = Net(args.weights)
         methods: dict[str, Method] = {"ours": ours}
+        with suppress(ConfigError):  # older weights look 80 ms ahead, and no less
+            methods["at_40_ms"] = Net(args.weights, look_ahead=SHORT_LOOK_AHEAD)
         previous = args.previous or Path(args.data) / PREVIOUS_NAME
         if args.previous or previous.exists():
             methods["previous"] = Net(previous, bare=True)

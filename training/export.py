@@ -18,7 +18,7 @@ from .net import HISTORY, Net, Step, load
 
 LARGEST: Final = 2_000_000  # bytes; the file is part of the wheel
 _INPUTS: Final = ("mel", "h")
-_OUTPUTS: Final = ("ctrl", "vis", "voice", "h2")
+_OUTPUTS: Final = ("ctrl", "vis", "voice", "h2", "near_ctrl", "near_vis", "near_voice")
 
 
 def export(net: Net, path: Path) -> None:
@@ -31,7 +31,7 @@ def export(net: Net, path: Path) -> None:
     voices = 2  # more than one, or the exporter takes the number for a constant
     mel = torch.zeros(voices, HISTORY + FRAMES_PER_STEP, BANDS)
     state = torch.zeros(size.layers, voices, size.hidden)
-    axes = {"mel": {0: "B"}, "h": {1: "B"}, "ctrl": {0: "B"}, "vis": {0: "B"}, "voice": {0: "B"}, "h2": {1: "B"}}  # fmt: skip
+    axes = {name: {1 if name in ("h", "h2") else 0: "B"} for name in _INPUTS + _OUTPUTS}
     # The exporter gives a module back in the mode it had: what wraps the net must be quiet too.
     step = Step(net).eval()
     torch.onnx.export(

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from avatar_worker.errors import ConfigError
-from avatar_worker.features import Audio2Face, parting, promises
+from avatar_worker.features import Audio2Face, neighbours, parting, promises
 from avatar_worker.features.mel import STEP
 from avatar_worker.frames import MOUTH_NAMES
 
@@ -36,7 +36,7 @@ _AHEAD: Final = 2  # pictures
 _NEAR: Final = slice(LAGS.index(-2), LAGS.index(4) + 1)
 
 Said = tuple[FloatArray, FloatArray]
-"""Mouths by rule (n, 12) and probabilities of visemes (n, 15)."""
+"""Mouths by rule, steadied (n, 12), and probabilities of visemes (n, 15)."""
 
 
 def said(net: Audio2Face, pcm: FloatArray) -> Said:
@@ -49,12 +49,23 @@ def said(net: Audio2Face, pcm: FloatArray) -> Said:
         for at in range(0, len(padded), STEP)
     ]
     shown = [features for features in heard if features.pts >= 0][:count]
-    return np.stack([f.mouth for f in shown]), np.stack([f.visemes for f in shown])
+    mouths = np.stack([f.mouth for f in shown])
+    before = np.concatenate([np.zeros_like(mouths[:1]), mouths[:-1]])
+    return neighbours.steadied(mouths, before), np.stack([f.visemes for f in shown])
+
+
+def closings(visemes: FloatArray) -> FloatArray:
+    """Return how far the lips are shut in each picture of a recording. (n,)."""
+    sure = neighbours.sureness(visemes)
+    shut = promises.shut(neighbours.peaks(sure, np.concatenate([[0.0], sure[:-1]])))
+    for k in range(1, len(shut)):
+        shut[k] = neighbours.released(shut[k], shut[k - 1])
+    return shut
 
 
 def opened(mouths: FloatArray, visemes: FloatArray) -> FloatArray:
     """Return the controls as far as rounded and shut lips let them open. (n, 8)."""
-    kept = promises.keep(mouths, visemes)
+    kept = promises.keep(mouths, closings(visemes), np.ones(len(mouths), np.float32))
     by_name = {name: kept[:, i] for i, name in enumerate(MOUTH_NAMES)}
     free = (1 - 0.55 * by_name["mouthPucker"]) * (1 - 0.6 * by_name["rollLower"])
     free = free * (1 - by_name["lipClose"])
@@ -92,7 +103,7 @@ def shown(one: Said, weights: FloatArray | None) -> Prediction:
         measured = np.zeros(len(MOUTH_NAMES), np.float32)
         measured[_INDEX] = weights
         mouths = parting.part(mouths, measured)
-    opening = aperture(promises.keep(mouths, visemes))
+    opening = aperture(promises.keep(mouths, closings(visemes), np.ones(len(mouths), np.float32)))
     return Prediction(opening, opening)
 
 

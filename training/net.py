@@ -1,7 +1,8 @@
-"""The net: two causal convolutions, a small recurrent memory, four heads.
+"""The net: two causal convolutions, a small recurrent memory, four heads, and three near ones.
 
 Mel frames come at 100 Hz; four of them make one picture. The picture at 40 k ms may hear mel
-frames up to 4 k + 5, whose window ends within 80 ms of it.
+frames up to 4 k + 5, whose window ends within 80 ms of it. The near heads speak at the same
+moment of the picture after it, so they have heard 40 ms beyond theirs.
 """
 
 from __future__ import annotations
@@ -36,6 +37,22 @@ class Size:
     layers: int = 1
 
 
+class Near(nn.Module):
+    """Heads for the next picture, on what the others look at before they mix it."""
+
+    def __init__(self, hidden: int, width: int = 96) -> None:
+        super().__init__()
+        self.mix = nn.Linear(2 * hidden, width)
+        self.mouth = nn.Linear(width, len(MOUTH_NAMES))
+        self.viseme = nn.Linear(width, len(VISEME_NAMES))
+        self.voice = nn.Linear(width, 1)
+
+    def forward(self, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Take (..., 2 hidden); return the logits of mouth, visemes and voice (..., 1)."""
+        mixed = torch.relu(self.mix(seen))
+        return self.mouth(mixed), self.viseme(mixed), self.voice(mixed)
+
+
 class Net(nn.Module):
     """Log-mel to mouths.
 
@@ -58,6 +75,7 @@ class Net(nn.Module):
         self.viseme = nn.Linear(h, len(VISEME_NAMES))
         self.voice = nn.Linear(h, 1)
         self.units = nn.Linear(h, len(INNER) * len(UNIT_NAMES))
+        self.near = Near(h)
         self.drop = nn.Dropout(0.1)
 
     @torch.no_grad()
@@ -66,12 +84,12 @@ class Net(nn.Module):
         self.mean.copy_(mel.mean((0, 1)))
         self.spread.copy_(mel.std((0, 1)))
 
-    def body(self, mel: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return what the heads look at (B, T, hidden) and the new state (layers, B, hidden).
+    def senses(self, mel: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return memory and sound, side by side (B, T, 2 hidden), and the new state.
 
         Args:
             mel: 8 frames of history and 4 for each picture. (B, 8 + 4 T, 40).
-            state: As returned before; None at the start.
+            state: As returned before, (layers, B, hidden); None at the start.
         """
         x = ((mel - self.mean) / self.spread).transpose(1, 2)
         x = torch.relu(self.second(torch.relu(self.first(x)))).transpose(1, 2)
@@ -79,28 +97,40 @@ class Net(nn.Module):
         x = x.reshape(batch, frames // FRAMES_PER_STEP, FRAMES_PER_STEP * channels)
         x = self.drop(torch.relu(self.join(x)))
         remembered, state = self.memory(x, state)
-        return self.drop(torch.relu(self.mix(torch.cat([remembered, x], -1)))), state
+        return torch.cat([remembered, x], -1), state
+
+    def mixed(self, seen: Tensor) -> Tensor:
+        """Take what `senses` returns; return what the heads look at. (..., hidden)."""
+        return self.drop(torch.relu(self.mix(seen)))
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the logits of mouth, visemes, voice and units for a whole recording."""
-        seen, _ = self.body(mel, None)
+        seen = self.mixed(self.senses(mel, None)[0])
         units = self.units(seen).unflatten(-1, (len(INNER), len(UNIT_NAMES)))
         return self.mouth(seen), self.viseme(seen), self.voice(seen)[..., 0], units
 
 
 class Step(nn.Module):
-    """One picture at a time, as the worker calls it: (mel, h) to (ctrl, vis, voice, h2)."""
+    """One picture at a time, as the worker calls it: (mel, h) to (ctrl, vis, voice, h2, near_*)."""
 
     def __init__(self, net: Net) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, mel: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Take mel (B, 12, 40) and the state; return mouth and voice in [0, 1], viseme logits."""
-        seen, state = self.net.body(mel, h)
+    def forward(self, mel: Tensor, h: Tensor) -> tuple[Tensor, ...]:
+        """Take mel (B, 12, 40) and the state; return mouth and voice in [0, 1], viseme logits.
+
+        First those of the picture, then the new state, then those of the next picture.
+        """
+        seen, state = self.net.senses(mel, h)
         seen = seen[:, 0]
-        mouth = torch.sigmoid(self.net.mouth(seen))
-        return mouth, self.net.viseme(seen), torch.sigmoid(self.net.voice(seen)), state
+        near_mouth, near_viseme, near_voice = self.net.near(seen)
+        seen = self.net.mixed(seen)
+        return (
+            torch.sigmoid(self.net.mouth(seen)), self.net.viseme(seen),
+            torch.sigmoid(self.net.voice(seen)), state,
+            torch.sigmoid(near_mouth), near_viseme, torch.sigmoid(near_voice),
+        )  # fmt: skip
 
 
 def window(mel: Tensor, pictures: int) -> Tensor:
@@ -119,8 +149,9 @@ def save(net: Net, progress: dict[str, object], path: str) -> None:
 
 
 def load(path: str) -> tuple[Net, dict[str, object]]:
-    """Read a checkpoint into the memory of the host."""
+    """Read a checkpoint into the memory of the host. One without near heads gets untrained ones."""
     kept = torch.load(path, weights_only=True, map_location="cpu")
     net = Net(Size(**kept.pop("size")))
-    net.load_state_dict(kept.pop("weights"))
+    weights = {f"near.{name}": value for name, value in net.near.state_dict().items()}
+    net.load_state_dict(weights | kept.pop("weights"))
     return net, kept

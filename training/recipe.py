@@ -70,7 +70,11 @@ def plan(out: Path, scale: float, steps: int) -> list[list[str]]:
         ["training.train", str(out / "examples"), "--validation", str(out / "check"),
          "--steps", str(steps), "--out", str(out / "net")]
     )  # fmt: skip
-    commands.append(["training.export", str(out / "net" / "best.pt"), str(out / "audio2face.onnx")])
+    commands.append(
+        ["training.heads", str(out / "net" / "best.pt"), str(out / "examples"), "--validation",
+         str(out / "check"), "--out", str(out / "net" / "near.pt")]
+    )  # fmt: skip
+    commands.append(["training.export", str(out / "net" / "near.pt"), str(out / "audio2face.onnx")])
     return commands
 
 

@@ -90,11 +90,10 @@ def warped(mel: Tensor) -> Tensor:
     return mel
 
 
-def loss_of(
-    net: Net, mel: Tensor, mouth: Tensor, viseme: Tensor, units: Tensor
+def said_loss(
+    said: Tensor, named: Tensor, voiced: Tensor, mouth: Tensor, viseme: Tensor
 ) -> dict[str, Tensor]:
-    """Return the parts of the loss, weighted; their sum is what training lowers."""
-    said, named, voiced, inner = net(window(mel, PICTURES))
+    """Return the parts of the loss of logits of mouth, visemes and voice, weighted."""
     ours = torch.sigmoid(said)
     weights = _WEIGHTS.to(ours.device)
     # Closing is a decision, so it learns by likelihood alone; the rest are places.
@@ -110,8 +109,17 @@ def loss_of(
         "closing": 1.5 * closing,
         "visemes": 0.7 * functional.cross_entropy(named.flatten(0, 1), viseme.flatten(), label_smoothing=0.03),
         "voice": 0.4 * voice,
-        "units": 0.25 * functional.cross_entropy(inner.flatten(0, 2), units.flatten(), label_smoothing=0.03),
     }  # fmt: skip
+
+
+def loss_of(
+    net: Net, mel: Tensor, mouth: Tensor, viseme: Tensor, units: Tensor
+) -> dict[str, Tensor]:
+    """Return the parts of the loss, weighted; their sum is what training lowers."""
+    said, named, voiced, inner = net(window(mel, PICTURES))
+    parts = said_loss(said, named, voiced, mouth, viseme)
+    right = functional.cross_entropy(inner.flatten(0, 2), units.flatten(), label_smoothing=0.03)
+    return {**parts, "units": 0.25 * right}
 
 
 @torch.no_grad()

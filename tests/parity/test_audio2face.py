@@ -7,12 +7,19 @@ import numpy.typing as npt
 import onnxruntime
 
 from avatar_worker.features import Audio2Face
-from avatar_worker.features.audio2face import LOOK_AHEAD
-from avatar_worker.features.mel import log_mel
+from avatar_worker.features.audio2face import LOOK_AHEAD, SHORT_LOOK_AHEAD
+from avatar_worker.features.floor import Floor, levels, presence, under
+from avatar_worker.features.mel import MelStream, log_mel, log_mel_step
+from avatar_worker.features.neighbours import peaks, released, steadied, sureness
 from avatar_worker.features.parting import part
-from avatar_worker.features.promises import keep
+from avatar_worker.features.promises import heard, keep, shut
 
 FloatArray = npt.NDArray[np.float32]
+
+# Two seconds of the silence that a voice follows on.
+_still = MelStream()
+_mel = [log_mel_step([_still], [np.zeros(640, np.float32)])[0] for _ in range(50)]
+QUIET = under(np.concatenate(_mel), 12)
 
 
 def babble(pictures: int, seed: int = 0) -> FloatArray:
@@ -26,10 +33,11 @@ def babble(pictures: int, seed: int = 0) -> FloatArray:
     return (0.15 * syllables * buzz + 0.01 * noise.standard_normal(len(t))).astype(np.float32)
 
 
-def offline(pcm: FloatArray) -> tuple[FloatArray, FloatArray]:
+def offline(pcm: FloatArray, *, near: bool = False) -> tuple[FloatArray, FloatArray]:
     """Mouths (T, 12) and viseme probabilities (T, 15) of pictures 0, 1, ..., the plain way.
 
-    Picture k sees mel frames 4 k - 6 to 4 k + 5: the newest window that ends within 80 ms.
+    Picture k sees mel frames 4 k - 6 to 4 k + 5: the newest window that ends within 80 ms. The
+    near heads speak at the same step of picture k + 1, which so hears 40 ms beyond itself.
     """
     session = onnxruntime.InferenceSession(
         str(files("avatar_worker") / "assets/weights/audio2face-v5.onnx"),
@@ -38,16 +46,22 @@ def offline(pcm: FloatArray) -> tuple[FloatArray, FloatArray]:
     newest = (LOOK_AHEAD // 48 - 25) // 10  # 5
     mel = log_mel(pcm)
     hidden = np.zeros((1, 1, 192), np.float32)
+    heads = ["near_ctrl", "near_vis", "near_voice"] if near else ["ctrl", "vis", "voice"]
     mouths, visemes = [], []
+    under = Floor(QUIET)
+    before, was_sure, was_shut = np.zeros((1, 12), np.float32), np.zeros(1), np.zeros(1)
     for k in range(len(pcm) // 640 - 1):
         last = 4 * k + newest
-        window = mel[np.clip(np.arange(last - 11, last + 1), 0, None)]
-        mouth, logits, voice, hidden = session.run(
-            ["ctrl", "vis", "voice", "h2"], {"mel": window[None], "h": hidden}
-        )
-        powers = np.exp(logits[0])
-        visemes.append(powers / powers.sum())
-        mouths.append(keep(part(mouth), visemes[-1][None], voice[:, 0])[0])
+        window = mel[np.clip(np.arange(last - 11, last + 1), 0, None)][None]
+        mouth, logits, voice, hidden = session.run([*heads, "h2"], {"mel": window, "h": hidden})
+        powers = np.exp(logits)
+        visemes.append(powers[0] / powers.sum())
+        sure = sureness(visemes[-1][None])
+        closing = released(shut(peaks(sure, was_sure)), was_shut)
+        under.hear(levels(window)[0])
+        moves = presence(levels(window), under.lowest[None]) * heard(voice[:, 0])
+        mouths.append(keep(part(steadied(mouth, before)), closing, moves)[0])
+        before, was_sure, was_shut = mouth, sure, closing
     return np.stack(mouths), np.stack(visemes)
 
 
@@ -57,13 +71,15 @@ def test_streaming_equals_offline_as_the_start_is_forgotten() -> None:
     )
     net = Audio2Face()
     stream = net.open()
-    heard = [net.step([(stream, pcm[i : i + 640])])[0] for i in range(0, len(pcm), 640)]
+    told = [net.step([(stream, pcm[:640])])[0]]
+    stream.floor = Floor(QUIET)  # the plain way hears no picture before the first
+    told += [net.step([(stream, pcm[i : i + 640])])[0] for i in range(640, len(pcm), 640)]
     mouths, visemes = offline(pcm)
 
-    assert heard[1].pts == 0
-    streamed = np.stack([features.mouth for features in heard[1:]])
+    assert told[1].pts == 0
+    streamed = np.stack([features.mouth for features in told[1:]])
     assert np.abs(streamed - mouths)[100:].max() < 2e-2
-    said = np.stack([features.visemes for features in heard[1:]])
+    said = np.stack([features.visemes for features in told[1:]])
     assert np.abs(said - visemes)[100:].max() < 2e-2
     assert mouths[100:200, 0].max() > 0.2, "the recording must open the mouth"
 
@@ -76,10 +92,26 @@ def test_streaming_equals_offline_exactly_from_the_same_start() -> None:
     # The plain way repeats its first frame and starts with an empty memory.
     stream.history = log_mel(pcm)[np.clip(np.arange(-6, 2), 0, None)]
     stream.hidden = np.zeros_like(stream.hidden)
-    heard = [net.step([(stream, pcm[i : i + 640])])[0] for i in range(640, len(pcm), 640)]
+    stream.said, stream.floor = np.zeros(14, np.float32), Floor(QUIET)
+    told = [net.step([(stream, pcm[i : i + 640])])[0] for i in range(640, len(pcm), 640)]
     mouths, visemes = offline(pcm)
-    assert np.abs(np.stack([f.mouth for f in heard]) - mouths).max() < 5e-4
-    assert np.abs(np.stack([f.visemes for f in heard]) - visemes).max() < 5e-4
+    assert np.abs(np.stack([f.mouth for f in told]) - mouths).max() < 5e-4
+    assert np.abs(np.stack([f.visemes for f in told]) - visemes).max() < 5e-4
+
+
+def test_with_40_ms_streaming_equals_offline_too() -> None:
+    pcm = babble(100, seed=2)
+    net = Audio2Face(look_ahead=SHORT_LOOK_AHEAD)
+    stream = net.open()
+    net.step([(stream, pcm[:640])])
+    stream.history = log_mel(pcm)[np.clip(np.arange(-6, 2), 0, None)]
+    stream.hidden = np.zeros_like(stream.hidden)
+    stream.said, stream.floor = np.zeros(14, np.float32), Floor(QUIET)
+    told = [net.step([(stream, pcm[i : i + 640])])[0] for i in range(640, len(pcm), 640)]
+    mouths, visemes = offline(pcm, near=True)
+    assert told[0].pts == 1_920
+    assert np.abs(np.stack([f.mouth for f in told]) - mouths).max() < 5e-4
+    assert np.abs(np.stack([f.visemes for f in told]) - visemes).max() < 5e-4
 
 
 def test_a_batch_says_of_each_voice_what_it_says_alone() -> None:

@@ -14,6 +14,7 @@ from training.train import Examples, loss_of, train, validate, warped
 
 from avatar_worker.errors import ConfigError
 from avatar_worker.features import Audio2Face
+from avatar_worker.features.audio2face import SHORT_LOOK_AHEAD
 
 SMALL = Size(channels=8, hidden=16, layers=2)
 
@@ -49,6 +50,31 @@ def test_heads_have_their_shapes() -> None:
     assert units.shape == (3, 7, len(INNER), len(UNIT_NAMES))
 
 
+def test_near_heads_have_their_shapes_and_need_the_sound_of_40_ms_ahead() -> None:
+    model, mel = net(), torch.zeros(1, 200, 40)
+    with torch.no_grad():
+        before = model.near(model.senses(window(mel, 40), None)[0])
+        mel[:, 4 * 20 + 5] = 1.0  # heard at step 20, which speaks of picture 21
+        after = model.near(model.senses(window(mel, 40), None)[0])
+    assert [head.shape for head in before] == [(1, 40, 12), (1, 40, 15), (1, 40, 1)]
+    changed = (before[0] != after[0]).any(-1)[0]
+    assert not changed[:20].any()
+    assert changed[20]
+
+
+def test_a_checkpoint_of_a_net_without_near_heads_is_read(tmp_path: Path) -> None:
+    save(net(), {}, str(tmp_path / "a.pt"))
+    kept = torch.load(tmp_path / "a.pt", weights_only=True)
+    kept["weights"] = {k: v for k, v in kept["weights"].items() if not k.startswith("near.")}
+    torch.save(kept, tmp_path / "old.pt")
+    again, _ = load(str(tmp_path / "old.pt"))
+    assert torch.equal(again.mouth.weight, net().mouth.weight)
+    del kept["weights"]["mouth.weight"]
+    torch.save(kept, tmp_path / "broken.pt")
+    with pytest.raises(RuntimeError, match="mouth.weight"):
+        load(str(tmp_path / "broken.pt"))
+
+
 def test_a_picture_hears_80_ms_ahead_and_no_more() -> None:
     model, mel = net(), torch.zeros(1, 200, 40)
     with torch.no_grad():
@@ -78,12 +104,27 @@ def test_the_exported_step_says_what_the_net_says(tmp_path: Path) -> None:
         assert np.abs(voiced[:, 0] - torch.sigmoid(voice[:, k]).numpy()).max() < 1e-5
 
 
+def test_the_near_heads_are_exported_too(tmp_path: Path) -> None:
+    model, mel = net(), torch.randn(3, 12, 40)
+    export(model, tmp_path / "net.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"))
+    state = np.zeros((2, 3, 16), np.float32)
+    said = session.run(["near_ctrl", "near_vis", "near_voice"], {"mel": mel.numpy(), "h": state})
+    with torch.no_grad():
+        mouth, viseme, voice = model.near(model.senses(mel, torch.zeros(2, 3, 16))[0][:, 0])
+    for ours, theirs in zip((mouth.sigmoid(), viseme, voice.sigmoid()), said, strict=True):
+        assert np.abs(ours.numpy() - theirs).max() < 1e-5
+
+
 def test_the_worker_takes_what_is_exported(tmp_path: Path) -> None:
     export(net(), tmp_path / "net.onnx")
     worker = Audio2Face(tmp_path / "net.onnx")
     stream = worker.open()
     (features,) = worker.step([(stream, np.zeros(640, np.float32))])
     assert features.mouth.shape == (12,)
+    near = Audio2Face(tmp_path / "net.onnx", look_ahead=SHORT_LOOK_AHEAD)
+    (sooner,) = near.step([(near.open(), np.zeros(640, np.float32))])
+    assert sooner.pts == features.pts + SHORT_LOOK_AHEAD
 
 
 def test_a_net_too_large_to_ship_is_refused(tmp_path: Path) -> None:

@@ -29,12 +29,12 @@ A, B, ROW = some(2, 3, 8), some(2, 3, 8), some(8)
 STEREO = np.abs(some(1, 4, 12)) + 0.1
 
 POINTWISE: dict[str, tuple[list[np.ndarray], dict[str, Any]]] = {
-    "Add": ([A, ROW], {}), "Sub": ([A, B], {}), "Mul": ([A, B], {}), "Pow": ([np.abs(A), np.float32(2)], {}),
+    "Add": ([A, ROW], {}), "Sub": ([A, B], {}), "Mul": ([A, B], {}), "Pow": ([np.abs(A), np.array(2, np.float32)], {}),
     "Sqrt": ([np.abs(A)], {}), "Sin": ([A], {}), "Cos": ([A], {}), "Exp": ([A], {}), "Tanh": ([A], {}),
     "Sigmoid": ([A], {}), "Floor": ([A], {}), "Round": ([A], {}), "Equal": ([np.round(A), np.round(B)], {}),
     "Greater": ([A, B], {}), "Less": ([A, B], {}), "GreaterOrEqual": ([A, A], {}),
     "And": ([A > 0, B > 0], {}), "Where": ([A > 0, A, B], {}), "Div": ([A, np.abs(B) + 0.1], {}),
-    "Atan": ([A], {}), "Clip": ([A, np.float32(-0.5), np.float32(0.5)], {}),
+    "Atan": ([A], {}), "Clip": ([A, np.array(-0.5, np.float32), np.array(0.5, np.float32)], {}),
     "LeakyRelu": ([A], {"alpha": 0.2}), "Softmax": ([A], {"axis": 1}),
     "Cast": ([A * 5], {"to": onnx.TensorProto.INT64}),
     "LayerNormalization": ([A, ROW, some(8)], {"axis": -1, "epsilon": 1e-5}),
@@ -52,7 +52,7 @@ SHAPES: dict[str, tuple[list[np.ndarray], dict[str, Any]]] = {
     "Concat": ([A, B], {"axis": 1}), "Slice": ([A, whole(1, 0), whole(8, 2), whole(2, 1), whole(3, 1)], {}),
     "Gather": ([A, whole(-1, 0)], {"axis": 2}), "Expand": ([A[:, :1], whole(2, 3, 1)], {}),
     "ConstantOfShape": ([whole(2, 3)], {"value": numpy_helper.from_array(np.array([7], np.int64))}),
-    "Range": ([np.int64(2), np.int64(9), np.int64(3)], {}), "CumSum": ([A, np.int64(2)], {}),
+    "Range": ([np.array(2), np.array(9), np.array(3)], {}), "CumSum": ([A, np.array(2)], {}),
     "ReduceMean": ([A], {"axes": [1], "keepdims": 0}), "ReduceSum": ([A, whole(0, 2)], {"keepdims": 1}),
     "Pad": ([STEREO, whole(0, 0, 2, 0, 0, 3)], {"mode": "reflect"}), "NonZero": ([A > 0], {}),
     "ScatterND": ([A, whole(0, 1).reshape(2, 1), some(2, 3, 8)], {}),

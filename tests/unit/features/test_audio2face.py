@@ -9,6 +9,7 @@ import pytest
 from avatar_worker.clock import Ticks
 from avatar_worker.errors import ConfigError
 from avatar_worker.features import Audio2Face
+from avatar_worker.features.audio2face import SHORT_LOOK_AHEAD
 from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
 SILENCE = np.zeros(640, np.float32)
@@ -21,6 +22,56 @@ def net() -> Audio2Face:
 
 def test_it_looks_80_ms_ahead(net: Audio2Face) -> None:
     assert net.look_ahead == Ticks(3_840)
+
+
+@pytest.fixture(scope="module")
+def sooner() -> Audio2Face:
+    return Audio2Face(look_ahead=SHORT_LOOK_AHEAD)
+
+
+def speech(steps: int) -> list[np.ndarray]:
+    """A buzz in the rhythm of speech, 40 ms a step."""
+    t = np.arange(steps * 640) / 16_000
+    buzz = sum(np.sin(2 * np.pi * 120 * k * t) / k for k in range(1, 25))
+    sound = 0.15 * buzz * np.clip(np.sin(2 * np.pi * 3.5 * t), 0, 1) ** 2
+    return list(sound.astype(np.float32).reshape(steps, 640))
+
+
+def test_it_can_look_40_ms_ahead_instead(sooner: Audio2Face) -> None:
+    assert sooner.look_ahead == Ticks(1_920)
+    stream = sooner.open()
+    assert [sooner.step([(stream, SILENCE)])[0].pts for _ in range(3)] == [0, 1_920, 3_840]
+
+
+def test_with_40_ms_the_mouth_of_a_picture_is_much_like_that_with_80(
+    net: Audio2Face, sooner: Audio2Face
+) -> None:
+    late, early = net.open(), sooner.open()
+    jaws: dict[int, list[float]] = {}
+    for sound in speech(75):
+        for one in (net.step([(late, sound)])[0], sooner.step([(early, sound)])[0]):
+            jaws.setdefault(one.pts, []).append(float(one.mouth[0]))
+    both = np.array([pair for pair in jaws.values() if len(pair) == 2])
+    assert len(both) == 74
+    assert both.max(axis=0).min() > 0.1
+    assert np.corrcoef(both.T)[0, 1] > 0.6
+
+
+@pytest.mark.parametrize("ticks", [0, 960, 5_760])
+def test_another_look_ahead_is_refused_with_those_that_are_known(ticks: int) -> None:
+    with pytest.raises(ConfigError, match=rf"can look 80 or 40 ms ahead, not {ticks // 48}"):
+        Audio2Face(look_ahead=Ticks(ticks))
+
+
+def test_after_steady_noise_of_15_db_the_mouth_rests(net: Audio2Face) -> None:
+    stream, noise = net.open(), np.random.default_rng(4)
+    said = [*speech(50), *[SILENCE] * 30, *speech(25), *[SILENCE] * 20]
+    opened = [
+        float(net.step([(stream, sound + (0.02 * noise.standard_normal(640)).astype(np.float32))])[0].mouth[0])
+        for sound in said
+    ]  # fmt: skip
+    assert max(opened[85:105]) > 0.05, "it speaks"
+    assert max(opened[-10:]) < 0.02, "and rests"
 
 
 def test_the_second_feed_speaks_of_the_first_picture(net: Audio2Face) -> None:

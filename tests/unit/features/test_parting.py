@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from training.units import UNITS, aperture
 
-from avatar_worker.features.parting import CHANGES, LEAST, MEASURED, part
+from avatar_worker.features.parting import CHANGES, GAIN, LEAST, MEASURED, part
 from avatar_worker.frames import MOUTH_NAMES
 
 OPENS = [MOUTH_NAMES.index(name) for name in ("jawOpen", "lowerLipDown", "upperLipUp")]
@@ -42,13 +42,13 @@ def test_a_mouth_at_rest_stays_at_rest() -> None:
 @pytest.mark.parametrize("unit", ["s", "i", "e", "I"])
 def test_spread_sounds_open_further_than_by_rule(unit: str) -> None:
     rule, shown = opening(unit)
-    assert shown > 1.05 * rule
+    assert shown > 1.05 * GAIN * rule
 
 
 @pytest.mark.parametrize("unit", ["u", "y", "w", "n", "o"])
 def test_rounded_sounds_and_raised_tongues_open_less(unit: str) -> None:
     rule, shown = opening(unit)
-    assert shown < 0.9 * rule
+    assert shown < 0.9 * GAIN * rule
 
 
 def test_the_widest_vowels_stay_the_widest() -> None:
@@ -57,7 +57,7 @@ def test_the_widest_vowels_stay_the_widest() -> None:
         shown[c] for c in ("s", "t", "i", "u", "k")
     )
     for vowel in ("a", "A", "ae"):
-        assert shown[vowel] == pytest.approx(opening(vowel)[0], rel=0.15)
+        assert shown[vowel] == pytest.approx(GAIN * opening(vowel)[0], rel=0.15)
 
 
 def test_no_sound_is_shut_by_it_and_none_is_opened_that_is_shut() -> None:
@@ -69,8 +69,8 @@ def test_no_sound_is_shut_by_it_and_none_is_opened_that_is_shut() -> None:
 def test_the_scale_has_its_bounds() -> None:
     few = some(500) * 0.5
     scale = part(few)[:, OPENS] / few[:, OPENS]
-    assert scale.min() >= CHANGES[0] - 1e-4
-    assert scale.max() <= CHANGES[1] + 1e-4
+    assert scale.min() >= GAIN * CHANGES[0] - 1e-4
+    assert scale.max() <= GAIN * CHANGES[1] + 1e-4
 
 
 def test_each_mouth_is_changed_alone() -> None:

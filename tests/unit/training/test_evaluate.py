@@ -12,6 +12,7 @@ from training.corpus import Utterance
 from training.phones import Segment
 from training.sets import EvaluationDataError
 
+from avatar_worker.features.audio2face import SHORT_LOOK_AHEAD
 from fakes.evaluation_data import film, made, real, tone
 
 METRICS = {
@@ -34,7 +35,9 @@ def test_one_json_line_has_every_metric(folder: Path, capsys: pytest.CaptureFixt
     evaluate.main(["--json", "--data", str(folder)])
     line = json.loads(capsys.readouterr().out)
     assert set(line["metrics"]) >= METRICS
-    assert set(line["others"]) == {"mfcc", "rms"}, "there is no previous net beside this data"
+    others = {"at_40_ms", "mfcc", "rms"}
+    assert set(line["others"]) == others, "there is no previous net beside this data"
+    assert set(line["others"]["at_40_ms"]) == set(line["metrics"])
     assert line["data"] == {
         "real_utterances": 1,
         "bilabials": 1,
@@ -52,9 +55,10 @@ def test_the_table_has_a_row_for_each_method(
     (weights,) = packaged.glob("*.onnx")
     evaluate.main(["--data", str(folder), "--previous", str(weights)])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:5]] == ["ours", "previous", "mfcc", "rms"]
-    assert lines[1].split()[2] == lines[2].split()[2], "the same weights name the same visemes"
-    assert all(len(line) == len(lines[0]) for line in lines[1:5])
+    names = ["ours", "at_40_ms", "previous", "mfcc", "rms"]
+    assert [line.split()[0] for line in lines[1:6]] == names
+    assert lines[1].split()[2] == lines[3].split()[2], "the same weights name the same visemes"
+    assert all(len(line) == len(lines[0]) for line in lines[1:6])
 
 
 def test_the_folder_may_come_from_the_environment(
@@ -81,6 +85,8 @@ def test_the_net_is_heard_for_every_picture_and_the_first_is_at_0() -> None:
     net = evaluate.Net(None)
     assert len(net(np.zeros(16_000, np.float32))) == 25
     assert len(net(np.zeros(639, np.float32))) == 0
+    sooner = evaluate.Net(None, look_ahead=SHORT_LOOK_AHEAD)
+    assert len(sooner(np.zeros(16_000, np.float32))) == 25
 
 
 def test_what_cannot_be_measured_is_null_and_not_nan() -> None:

@@ -49,7 +49,8 @@ def test_the_scale_of_a_clip_does_not_matter() -> None:
 def test_shut_lips_open_nothing_and_rounded_ones_less() -> None:
     free, shut = opened(mouths(), spoken()), opened(mouths(), spoken(bilabial=1.0))
     assert shut[::10].max() == 0
-    assert np.array_equal(np.delete(free, np.s_[::10], 0), np.delete(shut, np.s_[::10], 0))
+    later = np.arange(len(free)) % 10 >= 5  # lips part slowly
+    assert np.abs(free[later] - shut[later]).max() < 1e-3
     rounded = mouths()
     rounded[:, PUCKER] = 1
     jaw = CONTROLS.index("jawOpen")

@@ -133,6 +133,8 @@ def log_mel_step(streams: Sequence[MelStream], pcm: Sequence[FloatArray]) -> Flo
         log10 band power. float32, (B, 4, 40). At the n-th step (n = 0, 1, ...) row i is mel frame
         4 n - 2 + i; frames before 0 begin in the silence that came before.
     """
+    if len(streams) <= _AT_ONCE:
+        return _step(streams, pcm)
     groups = range(0, len(streams), _AT_ONCE)
     return np.concatenate([_step(streams[i : i + _AT_ONCE], pcm[i : i + _AT_ONCE]) for i in groups])
 
@@ -150,9 +152,10 @@ def _step(streams: Sequence[MelStream], pcm: Sequence[FloatArray]) -> FloatArray
         sound[row, :TAIL] = stream.tail
         sound[row, TAIL:] += stream.hiss()
         stream.tail = sound[row, STEP:].copy()
-    windows = np.lib.stride_tricks.sliding_window_view(sound, WINDOW, axis=1)
-    picked = windows[:, : FRAMES_PER_STEP * HOP : HOP].reshape(-1, WINDOW)
-    return bands(picked).reshape(len(streams), FRAMES_PER_STEP, BANDS)
+    # Four windows that overlap, seen in the same memory.
+    shape, far = (len(streams), FRAMES_PER_STEP, WINDOW), sound.itemsize
+    windows = np.ndarray(shape, np.float32, sound, 0, (sound.strides[0], HOP * far, far))
+    return bands(windows.reshape(-1, WINDOW)).reshape(len(streams), FRAMES_PER_STEP, BANDS)
 
 
 def log_mel(pcm: FloatArray, *, dither: float = DITHER_RMS) -> FloatArray:

@@ -141,6 +141,7 @@ async def serve(
     worker = build_worker(settings) if worker is None else worker
     ending = ending or Ending()
     metrics = Metrics()
+    metrics.look_ahead.set(settings.look_ahead_ms / 1000)
     try:
         host = make_host(settings, worker, metrics)
         app = make_app(settings, worker, host, metrics, extra)

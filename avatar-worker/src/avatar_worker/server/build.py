@@ -13,7 +13,7 @@ from avatar_worker.avatars.library import AvatarLibrary
 from avatar_worker.clock import TICKS_PER_SECOND, MonotonicClock, Ticks, ms
 from avatar_worker.config import Settings
 from avatar_worker.engine import Engine, PictureOrder, Pipeline
-from avatar_worker.errors import AvatarError, ConfigError, DeviceError
+from avatar_worker.errors import AvatarError, DeviceError
 from avatar_worker.features import Audio2Face
 from avatar_worker.render import Renderer
 from avatar_worker.render.choose import make_renderer, most_at_once
@@ -81,12 +81,7 @@ def build_worker(settings: Settings, renderer: Renderer | None = None) -> Worker
         DeviceError: If the device does not work.
     """
     clock = MonotonicClock()
-    audio2face = Audio2Face()
-    if ms(settings.look_ahead_ms) != audio2face.look_ahead:
-        raise ConfigError(
-            "AVATAR_WORKER_LOOK_AHEAD_MS must be 80: the weights that come with this version "
-            "were trained for it"
-        )
+    audio2face = Audio2Face(look_ahead=ms(settings.look_ahead_ms))
     renderer = renderer or make_renderer(settings.renderer)
     pipeline = Pipeline(renderer, audio2face)
     engine = Engine(pipeline, max_batch=most_at_once(renderer), clock=clock)

@@ -33,6 +33,7 @@ class Metrics:
         starts: Time from request to published tracks, seconds.
         capacity: Most sessions at a time.
         load: What LiveKit is told, 0 to 1.
+        look_ahead: How much later sound than its own a picture is drawn from, seconds.
         draining: 1 while the worker takes no new sessions.
         api_requests: HTTP requests by route, method and status.
         api_errors: HTTP errors by stable code.
@@ -66,6 +67,11 @@ class Metrics:
             "avatar_worker_sessions_capacity", "Most sessions at a time.", registry=r
         )
         self.load = Gauge("avatar_worker_load_ratio", "Load reported to LiveKit.", registry=r)
+        self.look_ahead = Gauge(
+            "avatar_worker_look_ahead_seconds",
+            "How much later sound than its own a picture is drawn from.",
+            registry=r,
+        )
         self.draining = Gauge(
             "avatar_worker_draining", "1 while no new sessions are taken.", registry=r
         )

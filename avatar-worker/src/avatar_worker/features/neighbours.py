@@ -1,0 +1,67 @@
+"""A picture and the one before it: what opens has mass, what closes is a peak.
+
+The net speaks of every picture as it would of a photograph. Lips have mass: they do not open for
+40 ms and no longer, and they part more slowly than they meet. And they do not close weakly for
+long: a probability of p, b or m that was higher a moment ago belongs to a closing that has had
+its own picture. Nothing here waits for the picture after.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
+
+FloatArray = npt.NDArray[np.float32]
+
+BEFORE: Final = 0.25
+"""What the picture before counts in the opening. Closings are not delayed by it."""
+FLANK: Final = 0.4
+"""What is left of a closing that was surer in the picture before."""
+TEETH: Final = 0.3
+"""How much f and v speak against p, b and m, for which the net takes them at times."""
+RELEASE: Final = 0.2
+"""How far lips are still shut, of how far they were: half sealed at most, where they were sealed."""
+
+_FOR: Final = np.zeros(len(VISEME_NAMES), np.float32)
+_FOR[VISEME_NAMES.index("PP")], _FOR[VISEME_NAMES.index("FF")] = 1, -TEETH
+_OPENS: Final = np.isin(
+    MOUTH_NAMES, ("jawOpen", "lowerLipDown", "upperLipUp", "mouthFunnel", "mouthPucker")
+)
+_BEFORE: Final = np.where(_OPENS, np.float32(BEFORE), np.float32(0))
+_NOW: Final = 1 - _BEFORE
+
+
+def steadied(now: FloatArray, before: FloatArray) -> FloatArray:
+    """Return mouths that open and round no faster than lips do.
+
+    Args:
+        now: What the net says, weights. float32, (B, 12).
+        before: What it said of the picture before; 0 at rest. float32, (B, 12).
+
+    Returns:
+        Weights, float32, (B, 12). All that does not open or round stays as it is.
+    """
+    steady: FloatArray = now * _NOW + before * _BEFORE
+    return steady
+
+
+def sureness(visemes: FloatArray) -> FloatArray:
+    """Return how much speaks for p, b or m. (B, 15) probabilities to (B,), in [0, 1]."""
+    sure: FloatArray = np.maximum(visemes @ _FOR, 0)
+    return sure
+
+
+def peaks(now: FloatArray, before: FloatArray) -> FloatArray:
+    """Return the sureness of closings; where it falls, only `FLANK` of it is left. (B,)."""
+    left: FloatArray = now * np.where(now < before, np.float32(FLANK), np.float32(1))
+    return left
+
+
+def released(now: FloatArray, before: FloatArray) -> FloatArray:
+    """Return how far lips are shut that were shut so far in the picture before. (B,)."""
+    shut: FloatArray = np.maximum(now, RELEASE * before)
+    return shut
