@@ -205,6 +205,37 @@ def test_a_turned_head_is_where_the_actors_is(name: str, yaw: float, picture: st
     assert np.percentile(error, 90) < 0.03
 
 
+def boxes(who: Actor) -> dict[str, tuple[slice, slice]]:
+    """Where the turned woman's ears and hair are: rows and columns."""
+    u, at = who.avatar.subject.iod_px, who.landmarks
+
+    def box(left: float, right: float, top: float, bottom: float) -> tuple[slice, slice]:
+        return slice(max(0, int(top)), int(bottom)), slice(max(0, int(left)), int(right))
+
+    near, far, top = at[234], at[454], at[10, 1]
+    return {
+        "near ear": box(
+            near[0] - 0.35 * u, near[0] + 0.1 * u, near[1] - 0.4 * u, near[1] + 0.5 * u
+        ),
+        "far ear": box(far[0] - 0.1 * u, far[0] + 0.4 * u, far[1] - 0.4 * u, far[1] + 0.5 * u),
+        "hair": box(near[0] - 0.2 * u, far[0] + 0.3 * u, top - 0.9 * u, top - 0.1 * u),
+    }
+
+
+@pytest.mark.parametrize(("part", "levels"), [("near ear", 12.5), ("far ear", 10.5), ("hair", 8.0)])
+def test_ears_and_hair_turn_with_the_head_as_the_actors_do(part: str, levels: float) -> None:
+    """Colours, because no landmark lies there. Mean difference, of 255 levels."""
+    who = actor("woman")
+    where = boxes(who)[part]
+    there = cv2.warpAffine(rendering("woman_yaw_right"), who.to_canvas, SIZE)[where].astype(float)
+    turned, rest = (
+        np.abs(who.stage.picture(face({}, HeadPose(yaw=yaw)))[where] - there).mean()
+        for yaw in (10.0, 0.0)
+    )
+    assert turned < levels
+    assert turned < 0.8 * rest
+
+
 def test_a_head_that_turns_the_other_way_is_noticed() -> None:
     who = actor("woman")
     error = away(who, ours(who, {}, HeadPose(yaw=-10.0)), truth(who, "woman_yaw_right"))[:468]

@@ -9,6 +9,7 @@ from avatar_worker.avatars.builder.portrait.fill import Floats
 from avatar_worker.avatars.builder.portrait.lips import (
     BEYOND,
     CLOSED_SHARE,
+    DARKEST,
     RIM_SHARE,
     RIM_U,
     TURNED_IN,
@@ -77,6 +78,17 @@ def test_lips_that_the_photo_shows_closed_are_shaded_less_and_keep_their_own_pix
     middle = np.abs(s) < 0.8
     assert (found[middle] >= person[middle] * least - 0.01).all()
     assert not inside.any() or np.allclose(found[inside], person[inside] * least, atol=0.5)
+
+
+def test_the_black_line_between_closed_lips_is_no_pens_line_around_the_open_mouth() -> None:
+    m = measured("actor")
+    person, s, t, outside = face(m)
+    line = (np.abs(s) < 0.9) & (np.abs(t - m.mouth.upper(s)) < 1.5)
+    person[line] = 5.0
+    found = lips(person, m, s, t)[line]
+    least = 1 - CLOSED_SHARE * (1 - np.array(TURNED_IN))
+    assert (found > 0.9 * DARKEST * SKIN * least).all()
+    assert (found < 0.7 * SKIN).all(), "it stays a seam"
 
 
 def test_a_hole_is_filled_from_around_and_nothing_else_changes() -> None:

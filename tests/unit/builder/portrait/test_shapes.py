@@ -6,7 +6,13 @@ import pytest
 
 from avatar_worker.avatars.builder.portrait.arkit import amplitude, arkit_to_shape
 from avatar_worker.avatars.builder.portrait.eye_shapes import eye_fields
-from avatar_worker.avatars.builder.portrait.mouth_shapes import CORNER_SHARE, JAW_U, mouth_fields
+from avatar_worker.avatars.builder.portrait.mouth_shapes import (
+    CHIN_SHARE,
+    CORNER_SHARE,
+    JAW_U,
+    NECK_STOP_U,
+    mouth_fields,
+)
 from avatar_worker.avatars.builder.portrait.shapes import SHAPES, displacements
 from avatar_worker.frames import ARKIT_NAMES, CONTROL_INDEX
 from fakes.portraits import NAMES, measured
@@ -175,3 +181,14 @@ def test_a_small_mouth_moves_less() -> None:
     for name in NAMES:
         matrix = arkit_to_shape(measured(name))
         assert matrix[jaw] == pytest.approx(0.5 * amplitude(measured(name)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dropping_jaw_lets_the_neck_stay(name: str) -> None:
+    m = measured(name)
+    below = np.array([0.0, 0.30, NECK_STOP_U + 0.30, 1.0, 1.5]) * m.u
+    neck = m.chin + below[:, None] * m.mouth.down
+    down = (mouth_fields(m, neck)["jawOpen"][1] @ m.mouth.down) / (JAW_U * m.u)
+    assert down[0] == pytest.approx(CHIN_SHARE, abs=0.08), "the chin goes along"
+    assert down[1] < 0.8 * down[0]
+    assert np.abs(down[2:]).max() < 1e-6

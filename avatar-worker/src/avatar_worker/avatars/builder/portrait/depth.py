@@ -19,6 +19,10 @@ EARS: Final = (234, 454, 127, 356)
 SPINE_U: Final = 0.80
 """How far behind the ears a head turns: nearer, and the face would turn on the spot."""
 
+OUTLINE_U: Final = (0.0, 0.60, 0.60, 0.35)
+"""How far behind the ears' middle the person's outline lies: at the hair, from the eyes to the
+nose's base, where it is the ears' rims, and at the chin. As on the rendered actor when she turns."""
+
 FOCAL_U: Final = 14.0
 """Focal length in `u`: a portrait lens; less makes noses grow."""
 
@@ -63,7 +67,8 @@ def estimate_depth(m: Measures, alpha: npt.NDArray[np.float32]) -> Depth:
     ear = float(m.points[list(EARS), 2].mean()) + 0.12 * m.u
     known = np.full(person.shape, ear)
     fixed = person < 0.4
-    known[fixed] = ear + 0.35 * m.u
+    outline = ear + _outline_px(m, (np.arange(size[1]) + 0.5) * CELL)[:, None]
+    known = np.where(fixed, outline, known).astype(np.float32)
     chin_y = float(m.chin[1])
     body = round((chin_y + 0.9 * m.u) / CELL)
     known[body:], fixed[body:] = 0.8 * ear, True
@@ -84,3 +89,9 @@ def estimate_depth(m: Measures, alpha: npt.NDArray[np.float32]) -> Depth:
         focal_px=FOCAL_U * m.u,
         fade=(chin_y - 0.15 * m.u, chin_y + 1.0 * m.u),
     )
+
+
+def _outline_px(m: Measures, y: Array) -> Array:
+    """How far behind the ears' middle the person's outline lies at rows of the canvas. (n,)."""
+    top, eyes, nose, chin = (float(m.points[i, 1]) for i in (10, 168, 2, 152))
+    return np.interp(y, (top - 0.4 * m.u, eyes, nose, chin), OUTLINE_U) * m.u

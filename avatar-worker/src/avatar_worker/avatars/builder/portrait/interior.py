@@ -189,9 +189,9 @@ def _row(
         alpha[mine] *= smoothstep(end + 0.5, end - 2.0, x[mine])
     # The upper lip's shade falls on the upper row; the lower row lies deeper.
     shade = (
-        0.45 + 0.55 * smoothstep(-4.0, 1.2, sheet.y)
+        0.54 + 0.46 * smoothstep(-4.0, 1.2, sheet.y)
         if way < 0
-        else 0.68 - 0.24 * smoothstep(2.0, 9.0, sheet.y - edge)
+        else 0.74 - 0.26 * smoothstep(2.0, 9.0, sheet.y - edge)
     )
     return np.asarray(colour * reddened(np.asarray(shade))), alpha
 

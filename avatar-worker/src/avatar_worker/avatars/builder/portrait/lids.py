@@ -38,6 +38,10 @@ STRAY: Final = (0.05, 0.15)
 GRAIN: Final = 0.8
 """Share of the cheek's fine detail that the painted lid takes."""
 
+OF_USUAL: Final = 4.0
+GRAIN_LEVELS: Final = (6.0, 20.0)
+"""Fine detail is cut at so many times its median around the eye, between these levels of 255."""
+
 BELOW_U: Final = 0.055
 """So far under the lower lid's edge its wet rim and the photo's own lashes are painted over."""
 
@@ -192,7 +196,10 @@ def _grain(part: Floats, where: Array, u: float) -> Floats:
     fine = part - cv2.GaussianBlur(part, (0, 0), 0.02 * u)
     x, y = np.moveaxis(where.astype(np.float32), -1, 0)
     found = cv2.remap(fine, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(np.clip(found, -6, 6), np.float32)
+    # A strong grain is kept; what stands out of it are lashes and folds.
+    usual = float(np.median(np.abs(fine)))
+    most = float(np.clip(OF_USUAL * usual, *GRAIN_LEVELS))
+    return np.asarray(np.clip(found, -most, most), np.float32)
 
 
 def _cut(role: str, origin: tuple[int, int], colour: Array, alpha: Array) -> Layer:

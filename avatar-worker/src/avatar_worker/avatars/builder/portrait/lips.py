@@ -32,7 +32,12 @@ TURNED_IN: Final = (0.66, 0.52, 0.51)
 TURNS_U: Final = (0.050, -0.008)
 """From the edge of the lip: where it begins to turn in, and where it has turned."""
 
-CLOSED_SHARE: Final = 0.35
+SEAM_U: Final = 0.020
+DARKEST: Final = 0.45
+"""Between closed lips lies a black line, so wide. Split by an opening mouth it would be drawn around
+it like a pen's, so it keeps this share of the light of the lips beside it."""
+
+CLOSED_SHARE: Final = 0.25
 """Of that shade on lips that the photo shows closed: their own shade is there already."""
 
 
@@ -56,6 +61,11 @@ def lips(person: Floats, m: Measures, s: Array, t: Array) -> Floats:
         hole = near & (a < BEYOND[0]) & (above < upper) & (below < lower)
         person = grown_over(person, hole, 0.8)
     outside = np.maximum(above, below)
+    if not parted:
+        around = near & (a < 1) & (outside < 2 * SEAM_U * m.u)
+        least = DARKEST * grown_over(person, around, 0.8)
+        seam = (around & (outside < SEAM_U * m.u))[..., None]
+        person = np.where(seam, np.maximum(person, least), person)
     turned = smoothstep(TURNS_U[0] * m.u, TURNS_U[1] * m.u, outside)
     turned = turned * smoothstep(BEYOND[1], 0.90, a) * near
     strength = 1.0 if parted else CLOSED_SHARE

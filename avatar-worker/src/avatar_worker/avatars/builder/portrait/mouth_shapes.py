@@ -27,6 +27,9 @@ CHIN_SHARE: Final = 0.57
 CORNER_SHARE: Final = 0.36
 """What the corners take of it; less tears, more makes a letter-box."""
 
+NECK_STOP_U: Final = 0.46
+"""Below the chin: where the neck no longer goes along. Nearer, and it would fold in a yawn."""
+
 JAW_NARROWS: Final = 0.32
 """How far a dropping jaw draws the corners together, of `narrow`."""
 
@@ -188,7 +191,7 @@ def _jaw(m: Measures, plane: _Plane, *, lower: bool) -> Array:
     lip = np.where(a <= 1, inside, c * (1 - smoothstep(1.0, 2.4, a)))
     body = CHIN_SHARE * (1 - smoothstep(1.5, 3.0, a))
     blend = smoothstep(0, 0.8 * m.chin_px, t)
-    neck = 1 - smoothstep(0.90 * m.chin_px, m.chin_px + 0.62 * m.u, t)
+    neck = 1 - smoothstep(0.90 * m.chin_px, m.chin_px + NECK_STOP_U * m.u, t)
     below = (lip * (1 - blend) + body * blend) * neck
     return np.where(t > 0, below, lip * bell(t, 0.38 * m.u))
 

@@ -30,7 +30,7 @@ LEAST_CONTRAST: Final = 14.0
 BRIGHTEST: Final = 1.1
 """Enamel in the photo's light, of the skin: a flash that lights a smile does not reach in speech."""
 
-REDDENING: Final = (0.86, 1.06, 1.16)
+REDDENING: Final = (0.94, 1.02, 1.06)
 """What lies in the mouth's shade is lit by flesh: exponents of the shade by channel."""
 
 REDNESS: Final = 1.5
