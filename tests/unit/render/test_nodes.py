@@ -117,3 +117,17 @@ def test_coordinates_stay_where_a_texture_can_be_asked(factor: float) -> None:
     assert seen.min() >= -(PAD - 1) << 16
     assert seen[0].max() <= (WIDTH + PAD) << 16
     assert seen[1].max() <= (HEIGHT + PAD) << 16
+
+
+def test_a_cells_nodes_are_its_own_and_an_unseen_one_stands_for_its_place() -> None:
+    fine = nodes.fine_nodes(WIDTH, HEIGHT)
+    fine[0], fine[1] = np.random.default_rng(4).integers(0, 1 << 20, fine.shape)
+    nine = np.zeros((2, 3, 3), np.int32)
+    assert nodes.nodes_of_cell(fine, 3, 2, nine)
+    assert np.array_equal(nine, fine[:, 6:9, 4:7])
+    fine[0, 7, 6] = UNSEEN
+    assert not nodes.nodes_of_cell(fine, 3, 2, nine)
+    assert nine[:, 1, 2].tolist() == [6 * STEP << 16, 7 * STEP << 16]
+    others = np.ones((3, 3), bool)
+    others[1, 2] = False
+    assert np.array_equal(nine[:, others], fine[:, 6:9, 4:7][:, others])
