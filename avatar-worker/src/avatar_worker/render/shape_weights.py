@@ -49,8 +49,8 @@ FOLDS: Final = {
 }
 """Texture of the skin's folds, and the shapes whose mean makes it show."""
 
-FOLD_FROM: Final = 0.08
-FOLD_FULL: Final = 0.60
+FOLD_FROM: Final = 0.16
+FOLD_FULL: Final = 0.55
 """That mean, where a fold begins to show, and where it does fully."""
 
 FOLD_STEPS: Final = 16
