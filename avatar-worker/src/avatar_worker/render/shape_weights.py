@@ -134,7 +134,7 @@ class Driver:
             if role in avatar.layers and shape in index
         }
         self._folds = {
-            role: np.array([index[shape] for shape in shapes], np.intp)
+            role: tuple(index[shape] for shape in shapes)
             for role, shapes in FOLDS.items()
             if role in avatar.layers and all(shape in index for shape in shapes)
         }
@@ -158,7 +158,8 @@ class Driver:
             for role, k in self._lids.items()
         }
         for role, shapes in self._folds.items():
-            depth = smoothstep(FOLD_FROM, FOLD_FULL, float(weights[shapes].mean()))
+            mean = sum(float(weights[k]) for k in shapes) / len(shapes)
+            depth = smoothstep(FOLD_FROM, FOLD_FULL, mean)
             lids[role] = round(depth * FOLD_STEPS) / FOLD_STEPS
         return Drive(weights, clamp_pose(controls.head, self._limit), shifts, lids)
 
