@@ -25,9 +25,10 @@ from .state import Lifecycle, SessionState
 
 logger = logging.getLogger(__name__)
 
-SOUND_COMES_LATER: Final = ms(40)
+SOUND_COMES_LATER: Final = ms(32)
 """Sound is this much longer on its way than a picture: Opus collects 20 ms before it sends, and a
-receiver holds back one to two packets. Measured on a quiet machine: 40 to 60 ms, see measurements.md."""
+receiver holds back one to two packets, more or less as it has been disturbed. In the middle of what
+receivers were measured at (20 to 40 ms quiet, more under load), see measurements.md."""
 MAX_UNPLAYED = ms(10 * 60 * 1000)
 """Speech that one sender may have waiting; a longer segment ends there."""
 
