@@ -42,6 +42,7 @@ def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[
         (("start",), {"AVATAR_WORKER_API_KEYS": "CHANGE_THIS"}, 78),
         (("start",), {"AVATAR_WORKER_HOST": "0.0.0.0"}, 78),
         (("start",), {"AVATAR_WORKER_NONSENSE": "1"}, 78),
+        (("start",), {"AVATAR_WORKER_LOOK_AHEAD_MS": "60"}, 78),
         (("bench", "render"), {}, 78),
         (("render", "none.wav", "-o", "x.mp4"), {}, 78),
         (("avatars", "inspect", "nobody"), {}, 1),

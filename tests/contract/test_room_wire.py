@@ -12,13 +12,12 @@ from avatar_worker.clock import ms
 from avatar_worker.engine import Engine
 from avatar_worker.face import Gesture
 from avatar_worker.room.door import SpeechFrom
-from fakes.networks import PATIENCE, Network, Scene, scene
+from fakes.networks import PATIENCE, SETTLES, Network, scene
 from fakes.scene import AGENT, Talker
 from fakes.watched_face import WatchedPipeline
 from livekit import rtc
 
 OTHER, GUEST = "agent-2", "guest"
-SETTLES = 0.3
 FULL = rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT
 
 
@@ -28,12 +27,6 @@ async def is_heard(who: Talker, seconds: float = 0.3) -> None:
     await who.stream(seconds)
     await who.until_finished(ends + 1, PATIENCE)
     assert who.ends[ends:] == [(seconds, False)]
-
-
-async def until_it_plays(room: Scene, more_than_ms: int = 0) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while room.counter("played_ms") <= more_than_ms:
-            await asyncio.sleep(0.01)
 
 
 # -- who is heard --------------------------------------------------------------------------------
@@ -96,7 +89,7 @@ async def test_a_clear_silences_its_own_sender_and_nobody_else(
         await agent.stream(3.0)
         await asyncio.sleep(0.05)
         await other.stream(0.5)
-        await until_it_plays(room, before + 300)
+        await room.until_it_plays(before + 300)
         await other.clear()
         await other.until_finished(2, PATIENCE)
         assert other.ends[1] == (0.0, True)
@@ -122,7 +115,7 @@ async def test_who_answers_no_reports_is_heard_all_the_same(
             silent.room.local_participant.unregister_rpc_method(method)
         await silent.stream(0.3)
         await silent.stream(0.3)
-        await until_it_plays(room, 560)
+        await room.until_it_plays(560)
         await is_heard(other)
         assert room.counter("streams") == 3
 
@@ -193,7 +186,7 @@ async def test_a_pause_keeps_what_was_not_heard(network: Network, engine: Engine
     async with scene(network, engine) as room:
         agent = await room.agent()
         await agent.stream(1.2)
-        await until_it_plays(room, 300)
+        await room.until_it_plays(300)
         await agent.call("avaluma.pause")
         await asyncio.sleep(0.2)
         heard = room.counter("played_ms")
@@ -233,7 +226,7 @@ async def test_a_sender_that_vanishes_in_mid_sentence_holds_up_nobody(
         first, other = await room.agent(), await room.agent(OTHER)
         await is_heard(other)
         await first.stream(2.0, close=False)
-        await until_it_plays(room, 600)
+        await room.until_it_plays(600)
         await first.room.disconnect()
         await is_heard(other)
         again = await room.agent()
@@ -288,7 +281,7 @@ async def test_livekits_own_output_is_told_of_ends_and_interruptions(
         await agent.say(0.5)
         await agent.until_finished(1, PATIENCE)
         await agent.say(5.0)
-        await until_it_plays(room, 1_000)
+        await room.until_it_plays(1_000)
         agent.output.clear_buffer()
         await agent.until_finished(2, PATIENCE)
         await agent.say(0.3)

@@ -8,18 +8,8 @@ import numpy as np
 import pytest
 
 from avatar_worker.engine import Engine
-from fakes.networks import PATIENCE, Network, Scene, scene
+from fakes.networks import PATIENCE, SETTLES, Network, scene
 from fakes.scene import Talker, speech
-
-SETTLES = 0.3
-"""Seconds in which a report that should not be would have come."""
-
-
-async def until_it_plays(room: Scene, more_than_ms: int = 0) -> None:
-    """Wait until so much speech has left the worker's queue since the start."""
-    async with asyncio.timeout(PATIENCE):
-        while room.counter("played_ms") <= more_than_ms:
-            await asyncio.sleep(0.01)
 
 
 async def ends_are(sender: Talker, *expected: tuple[float, bool]) -> None:
@@ -88,7 +78,7 @@ async def test_a_stream_that_its_sender_aborts_ends_with_what_had_come(
     async with scene(network, engine) as room:
         agent = await room.agent()
         writer = await agent.stream(0.4, close=False)
-        await until_it_plays(room)
+        await room.until_it_plays()
         await writer.aclose(reason="the voice failed")
         await agent.stream(0.3)
         await ends_are(agent, (0.4, False), (0.3, False))
@@ -142,7 +132,7 @@ async def test_the_next_stream_ends_one_whose_trailer_was_lost(
     async with scene(network, engine) as room:
         agent = await room.agent()
         await agent.stream(0.4, close=False)
-        await until_it_plays(room)
+        await room.until_it_plays()
         await agent.stream(0.3)
         await ends_are(agent, (0.4, False), (0.3, False))
 
@@ -156,7 +146,7 @@ async def test_a_clear_ends_what_is_heard_where_it_was_and_the_next_one_is_whole
     async with scene(network, engine) as room:
         agent = await room.agent()
         await agent.stream(5.0)
-        await until_it_plays(room, 500)
+        await room.until_it_plays(500)
         await agent.clear()
         await agent.until_finished(1, PATIENCE)
         position, interrupted = agent.ends[0]
@@ -174,7 +164,7 @@ async def test_a_clear_takes_everything_of_its_sender_that_waits(
         agent = await room.agent()
         for seconds in (3.0, 1.0, 0.5):
             await agent.stream(seconds)
-        await until_it_plays(room, 300)
+        await room.until_it_plays(300)
         await agent.clear()
         await agent.until_finished(3, PATIENCE)
         await asyncio.sleep(SETTLES)
@@ -190,7 +180,7 @@ async def test_a_second_clear_and_a_clear_with_nothing_to_say_report_nothing(
         agent = await room.agent()
         await agent.clear()
         await agent.stream(3.0)
-        await until_it_plays(room, 300)
+        await room.until_it_plays(300)
         await agent.clear()
         await agent.clear()
         await agent.until_finished(1, PATIENCE)
@@ -205,7 +195,7 @@ async def test_chunks_and_a_trailer_that_come_after_the_clear_belong_to_nobody(
     async with scene(network, engine) as room:
         agent = await room.agent()
         writer = await agent.stream(2.0, close=False)
-        await until_it_plays(room, 300)
+        await room.until_it_plays(300)
         await agent.clear()
         await agent.until_finished(1, PATIENCE)
         await writer.write(speech(1.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from .sender import Sender, sender
 from .tokens import agent_token, fresh_room, viewer_token
 
 PATIENCE = 15.0
+SETTLES = 0.3
+"""Seconds in which a report that should not be would have come."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,12 @@ class Scene:
     def counter(self, name: str) -> int:
         """What the session has counted under a name."""
         return self.session.counters().get(name, 0)
+
+    async def until_it_plays(self, more_than_ms: int = 0) -> None:
+        """Wait until more speech than this has left the worker's queue since the start."""
+        async with asyncio.timeout(PATIENCE):
+            while self.counter("played_ms") <= more_than_ms:
+                await asyncio.sleep(0.01)
 
     async def _enter(self, token: str) -> Talker:
         entering: AbstractAsyncContextManager[Talker] = talker(

@@ -31,7 +31,7 @@ OK: Final = "ok"
 ExpressAt = Callable[[str, str, Ticks, Cue], Awaitable[bool]]
 """Lets the face follow a cue at a place of a stream: sender, stream, place, cue.
 
-False if there is no such stream of this sender, or no more of it to be heard.
+False if there is no such stream of this sender, no more of it to be heard, or it has too many.
 """
 
 
@@ -78,7 +78,10 @@ class ExpressionDesk:
             if place is None:
                 self._express(cue)
             elif not await self._express_at(call.caller_identity, *place, cue):
-                raise CueError("UNKNOWN_STREAM", "no stream of yours with this id is to be heard")
+                raise CueError(
+                    "UNKNOWN_STREAM",
+                    "no stream of yours with this id is to be heard, or too many cues wait for it",
+                )
         except CueError as error:
             self.counts["cues_refused"] += 1
             code = UNKNOWN_NAME if error.code.startswith("UNKNOWN_") else BAD_CUE
