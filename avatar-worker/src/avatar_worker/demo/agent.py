@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 
+from avatar_worker.room.sdk_runtime import start_runtime
 from livekit import rtc
 from livekit.agents import (
     Agent,
@@ -85,6 +86,7 @@ def make_server() -> AgentServer:
 async def run() -> None:
     """Serve until a signal comes, then end the rooms and leave."""
     voice.load()
+    start_runtime()
     server = make_server()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

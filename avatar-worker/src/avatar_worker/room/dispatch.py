@@ -22,6 +22,7 @@ from livekit.agents import AgentServer, AutoSubscribe, JobContext, JobExecutorTy
 from .door import Admission, JoinRequest, Reservation, SpeechFrom
 from .metadata import DispatchMetadata, parse_metadata
 from .room_session import RoomOptions, RoomSession
+from .sdk_runtime import start_runtime
 from .speech_policy import ATTRIBUTE_ON_BEHALF
 
 logger = logging.getLogger(__name__)
@@ -112,6 +113,7 @@ class DispatchDoor:
             admission: The counter that this door shares with the others.
         """
         self._admission = admission
+        start_runtime()
         await self._server.run(devmode=False)
 
     async def drain(self) -> None:

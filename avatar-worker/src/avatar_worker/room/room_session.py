@@ -29,6 +29,7 @@ from .expression import ExpressionDesk
 from .presence import LeaveRules, Presence
 from .reports import Reports
 from .rpc import CallDesk
+from .sdk_runtime import see_through
 from .sdk_spares import SPARES
 from .speech_in import SpeechIn
 from .speech_policy import ATTRIBUTE_ON_BEHALF, SpeechPolicy
@@ -126,7 +127,7 @@ class RoomSession:
             for event, handler in self._handlers().items():
                 self._room.on(event, handler)
             try:
-                await connect(self._room)
+                await see_through(connect(self._room))
             except rtc.ConnectError:
                 raise PeerError("LiveKit refused the connection or cannot be reached") from None
             await self._publish(first)
