@@ -16,7 +16,8 @@ from avatar_worker.engine import Engine
 from avatar_worker.errors import PeerError
 from avatar_worker.room.join import joiner
 from avatar_worker.room.room_session import RoomOptions
-from fakes.scene import join_request
+from avatar_worker.session import SessionState
+from fakes.scene import avatar_in, join_request
 from fakes.tokens import admin, fresh_room
 from livekit import api, rtc
 
@@ -87,3 +88,25 @@ async def test_a_refused_join_is_a_refusal(livekit_server: LiveKitServer, engine
     join = joiner(engine, MonotonicClock(), RoomOptions(), rtc.Room)
     with pytest.raises(PeerError, match="refused"):
         await join(join_request(livekit_server, fresh_room(), token="x.y.z"))
+
+
+async def test_whenever_a_join_is_given_up_the_next_one_works(
+    livekit_server: LiveKitServer, engine: Engine
+) -> None:
+    names = [fresh_room() for _ in range(25)]
+    join = joiner(engine, MonotonicClock(), RoomOptions(), rtc.Room)
+    came = 0
+    for number, name in enumerate(names):
+        joining = asyncio.ensure_future(join(join_request(livekit_server, name)))
+        await asyncio.wait({joining}, timeout=0.02 * number)
+        joining.cancel()
+        await asyncio.wait({joining}, timeout=20.0)
+        if not joining.cancelled():
+            came += 1
+            await joining.result().aclose("test")
+    assert came < len(names), "some must have been given up"
+    for name in names:
+        assert await present(livekit_server, name) == []
+    async with avatar_in(engine, join_request(livekit_server, fresh_room())) as session:
+        assert session.state is SessionState.IDLE
+    assert engine.failed is None

@@ -14,7 +14,7 @@ from typing import Final
 from avatar_worker.audio import Finished, Started
 from avatar_worker.avatars import Avatar
 from avatar_worker.clock import Clock, Ticks, ms, seconds, ticks_per
-from avatar_worker.engine import Engine, PictureOrder, Seat
+from avatar_worker.engine import Engine, PictureOrder, Seat, take_seat
 from avatar_worker.errors import DeviceError
 from avatar_worker.face import Activity, Cue
 from avatar_worker.frames import VideoFrame
@@ -85,8 +85,7 @@ class Session:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._drawn, first, order, frame)
 
-        opening = self._engine.open(self.avatar, seed=seed, drawn=drawn)
-        self._seat = await asyncio.wrap_future(opening)
+        self._seat = await take_seat(self._engine, self.avatar, seed=seed, drawn=drawn)
         now = self._clock.now()
         self._seat.submit(PictureOrder(pts=now, speaking=False), deadline=Ticks(now + ms(60_000)))
         frame = await first
