@@ -44,14 +44,26 @@ ARPABET: Final = {
 }
 """One ARPAbet symbol in lower case, without stress, to its units."""
 
+_LOCAL: Final = {"fr": {"ɑ̃": "Q", "ɛ̃": "ae", "ɔ̃": "o", "ə": "9"}}
+"""Letters that stand for another mouth in a language than elsewhere.
+
+French nasal vowels have moved while their letters stayed: they are [ɒ̃ æ̃ õ] (Fougeron and Smith
+1993, Journal of the IPA 23), and its schwa is as round as [œ].
+"""
+
 _AFFRICATES: Final = [("td", "ʃɕʂʒʑʐ", "S"), ("td", "sz", "s")]
 
 
-def from_ipa(symbols: str) -> tuple[str, ...]:
+def from_ipa(symbols: str, language: str = "") -> tuple[str, ...]:
     """Return the units of a run of IPA; affricates become their second half.
 
     Letters that are no sound (tone, stress, length) are passed over.
+
+    Args:
+        symbols: The letters.
+        language: ISO 639-1, for the letters that it uses in its own way.
     """
+    local = _LOCAL.get(language, {})
     units = []
     i = 0
     while i < len(symbols):
@@ -62,7 +74,8 @@ def from_ipa(symbols: str) -> tuple[str, ...]:
                 i += 1
                 break
         else:
-            if (unit := IPA.get(symbols[i])) is not None:
+            letter = symbols[i]
+            if (unit := local.get(pair) or local.get(letter) or IPA.get(letter)) is not None:
                 units.append(unit)
         i += 1
     return tuple(units)

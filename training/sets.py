@@ -108,19 +108,32 @@ def _real(items: list[list[Any]]) -> list[Segment]:
     return segments(timed)
 
 
+def _language(name: str, labels: dict[str, Any]) -> str:
+    """Return the language of a label file, ISO 639-1.
+
+    Files of espeak-ng are called after its voice; others that name none are English.
+    """
+    named = name.split("_")[1] if name.startswith("espeak_") else "en"
+    code = str(labels.get("lang", named)).split("-")[0].split("_")[0]
+    return "zh" if code == "cmn" else code
+
+
 def _said(name: str, labels: dict[str, Any]) -> list[Segment] | None:
     """Read what an engine wrote; None if its symbols are not known here."""
     items = [(str(s), float(a), float(b)) for s, a, b in labels["phones"]]
     applied = "offset_applied_s" in labels
     if name.startswith("kokoro"):
-        english = str(labels.get("lang", "en")).startswith("en")
-        read = kokoro.to_segments(items, english=english)
+        read = kokoro.to_segments(items, language=_language(name, labels))
         return shifted(read, kokoro.LATE_S) if applied else read
     if name.startswith("piper"):
         read = joe.to_segments(items)
         return shifted(read, joe.LATE_S) if applied else read
     if name.startswith("espeak"):
-        timed = [(a, b, from_ipa(s) or (("h",) if s.strip("ː ˈˌ_:") else ())) for s, a, b in items]
+        language = _language(name, labels)
+        timed = [
+            (a, b, from_ipa(s, language) or (("h",) if s.strip("ː ˈˌ_:") else ()))
+            for s, a, b in items
+        ]
         return segments(timed)
     if all(s.lower() in ARPABET for s, _, _ in items):
         return _real([list(item) for item in items])
@@ -144,8 +157,9 @@ def synthetic(folder: Path) -> Iterator[Spoken]:
         written = json.loads(labels.read_text())
         said = _said(stem, written)
         if said:
-            language = str(written.get("lang", "en")).split("-")[0].split("_")[0]
-            yield Spoken(stem, language, read_sound(_beside(labels, stem, ".npz")), said)
+            yield Spoken(
+                stem, _language(stem, written), read_sound(_beside(labels, stem, ".npz")), said
+            )
 
 
 def films(folder: Path) -> list[Filmed]:

@@ -187,7 +187,7 @@ class Espeak:
         ends = [start for start, _ in self._marks[1:]] + [len(sound) / self.rate]
         timed = []
         for (start, symbol), end in zip(self._marks, ends, strict=True):
-            units = from_ipa(symbol)
+            units = from_ipa(symbol, voice.language)
             if not units and symbol.strip("ː ˈˌ_:"):
                 units = ("h",)  # a sound that has no place in the table
             timed.append((start, end, units))

@@ -103,4 +103,4 @@ class HibariVoices:
         marked = ["^", *symbols, "$"]
         timed = [(s, float(borders[i]), float(borders[i + 1])) for i, s in enumerate(marked)]
         at_16k = resample_poly(sound, 2, 3).astype(np.float32)
-        return at_16k, shifted(to_segments(timed, english=True), SOONER_S)
+        return at_16k, shifted(to_segments(timed, language="en"), SOONER_S)

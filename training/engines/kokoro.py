@@ -13,7 +13,7 @@ import json
 import random
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,9 +57,21 @@ _MERGED: Final = {"ʧ": ("S",), "ʤ": ("S",), "ʦ": ("s",), "ʣ": ("s",), "ʨ": 
 _DIPHTHONGS: Final = {"I": ("a", "I"), "W": ("a", "U"), "A": ("e", "I"), "O": ("o", "U"), "Q": ("@", "U"), "Y": ("O", "I"), "T": ("t",), "S": ("S",)}  # fmt: skip
 _STOPS: Final = '^$,.;:!?—…"“”()'
 _STRESS: Final = "ˈˌ"
+_TILDE: Final = "\u0303"  # over the letter before it
 
 
-def to_segments(timed: Sequence[tuple[str, float, float]], *, english: bool) -> list[Segment]:
+def _whole(timed: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+    """Give each vowel the tilde that follows it as a symbol of its own."""
+    whole: list[tuple[str, float, float]] = []
+    for symbol, start, end in timed:
+        if symbol == _TILDE and whole:
+            vowel, began, _ = whole.pop()
+            symbol, start = vowel + symbol, began
+        whole.append((symbol, start, end))
+    return whole
+
+
+def to_segments(timed: Sequence[tuple[str, float, float]], *, language: str) -> list[Segment]:
     """Turn Kokoro's symbols into units, lateness removed.
 
     A pause is silence if it lasts; a short one belongs to its neighbours. The time of a stress
@@ -67,14 +79,14 @@ def to_segments(timed: Sequence[tuple[str, float, float]], *, english: bool) -> 
 
     Args:
         timed: Symbol, start and end in seconds as the graph has them.
-        english: Capitals are English diphthongs.
+        language: ISO 639-1. In English capitals are diphthongs.
     """
     laid: list[list[Any]] = []
     owed = 0.0
-    for symbol, start, end in timed:
+    for symbol, start, end in _whole(timed):
         lasts = end - start
-        units = _MERGED.get(symbol) or from_ipa(symbol)
-        if english and symbol in _DIPHTHONGS:
+        units = _MERGED.get(symbol) or from_ipa(symbol, language)
+        if language == "en" and symbol in _DIPHTHONGS:
             units = _DIPHTHONGS[symbol]
         if symbol in _STOPS:
             if lasts > 0.07 or symbol in "^$":
@@ -98,6 +110,21 @@ def to_segments(timed: Sequence[tuple[str, float, float]], *, english: bool) -> 
     for before, after in zip(laid, laid[1:], strict=False):
         before[1] = min(before[1], after[0])
     return shifted(segments((a, b, u) for a, b, u in laid), -LATE_S)
+
+
+def blended(styles: Mapping[str, FloatArray], voice: str, pick: random.Random) -> FloatArray:
+    """Return the style of a voice, half of the time a blend with that of another.
+
+    The other is of its language, or of any if it is the only one there, as in French.
+    """
+    own = styles[voice]
+    others = [name for name in styles if name != voice]
+    others = [name for name in others if name[0] == voice[0]] or others
+    if not others or pick.random() < 0.5:
+        return own
+    other, share = pick.choice(others), pick.uniform(0.25, 0.6)
+    mixed: FloatArray = (1 - share) * own + share * styles[other]
+    return mixed
 
 
 class Kokoro:
@@ -135,15 +162,6 @@ class Kokoro:
         self._blend = not held_out
         self.voices = [Voice(name, _LANGUAGES[name[0]]) for name in self._styles]
 
-    def _style(self, voice: str, pick: random.Random) -> FloatArray:
-        """Return a voice, half of the time a blend with another of its language."""
-        own: FloatArray = self._styles[voice]
-        others = [n for n in self._styles if n[0] == voice[0] and n != voice]
-        if not self._blend or not others or pick.random() < 0.5:
-            return own
-        other, share = pick.choice(others), pick.uniform(0.25, 0.6)
-        return (1 - share) * own + share * self._styles[other]
-
     def speak(
         self, voice: Voice, text: str, pick: random.Random
     ) -> tuple[FloatArray, list[Segment]]:
@@ -156,7 +174,8 @@ class Kokoro:
         symbols = [s for s in spelled + text[-1] if s in self._vocabulary]
         if not 8 <= len(symbols) <= 300:
             raise ValueError(f"{len(symbols)} symbols")
-        style = self._style(voice.name, pick)
+        own = self._styles[voice.name]
+        style = blended(self._styles, voice.name, pick) if self._blend else own
         sound, lasts = self._run(
             {
                 "tokens": np.array([[0, *(self._vocabulary[s] for s in symbols), 0]], np.int64),
@@ -169,7 +188,7 @@ class Kokoro:
         marked = ["^", *symbols, "$"]
         timed = [(s, float(borders[i]), float(borders[i + 1])) for i, s in enumerate(marked)]
         at_16k = resample_poly(sound, 2, 3).astype(np.float32)
-        return at_16k, to_segments(timed, english=english)
+        return at_16k, to_segments(timed, language=voice.language)
 
 
 def _runner(model: Path) -> Callable[[dict[str, Any]], list[Any]]:

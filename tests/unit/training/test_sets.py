@@ -53,6 +53,21 @@ def test_each_engines_symbols_are_read_its_own_way(tmp_path: Path) -> None:
     assert read["flite_slt"].language == "en"
 
 
+def test_files_of_espeak_are_in_the_language_of_their_voice(tmp_path: Path) -> None:
+    for voice in ("fr", "en-gb_f3", "cmn", "en-us"):
+        made(tmp_path, f"espeak_{voice}", [["ə-", 0.1, 0.2]])
+    made(tmp_path, "kokoro_ff_x", [["ɔ", 0.1, 0.2], ["\u0303", 0.2, 0.3]], lang="fr-fr")
+    read = {s.name: s for s in synthetic(tmp_path)}
+    languages = {name: spoken.language for name, spoken in read.items()}
+    assert languages == {
+        "espeak_fr": "fr", "espeak_en-gb_f3": "en", "espeak_cmn": "zh", "espeak_en-us": "en",
+        "kokoro_ff_x": "fr",
+    }  # fmt: skip
+    units = {name: [s.unit for s in spoken.segments] for name, spoken in read.items()}
+    assert (units["espeak_fr"], units["espeak_en-us"]) == (["9"], ["@"])
+    assert units["kokoro_ff_x"] == ["o"]
+
+
 def test_lip_tracks_are_sampled_at_25_pictures_a_second(tmp_path: Path) -> None:
     film(tmp_path)
     film(tmp_path, "other")

@@ -56,6 +56,33 @@ def test_ipa_becomes_units(ipa: str, units: tuple[str, ...]) -> None:
     assert from_ipa(ipa) == units
 
 
+@pytest.mark.parametrize(
+    ("ipa", "french", "elsewhere"),
+    [
+        ("ɑ̃", ("Q",), ("A",)),
+        ("ɛ̃", ("ae",), ("E",)),
+        ("ɔ̃", ("o",), ("O",)),
+        ("œ̃", ("9",), ("9",)),
+        ("ə-", ("9",), ("@",)),
+        ("ɑ", ("A",), ("A",)),
+        ("ʁ", ("R",), ("R",)),
+        ("ˈtɑ̃ʃɛ̃", ("t", "Q", "S", "ae"), ("t", "A", "S", "E")),
+    ],
+)
+def test_french_reads_its_nasal_vowels_and_its_schwa_in_its_own_way(
+    ipa: str, french: tuple[str, ...], elsewhere: tuple[str, ...]
+) -> None:
+    assert from_ipa(ipa, "fr") == french
+    assert from_ipa(ipa, "pt") == from_ipa(ipa) == elsewhere
+
+
+def test_french_lips_are_rounder_where_its_letters_are_not() -> None:
+    rounding = [MOUTH_NAMES.index(name) for name in ("mouthFunnel", "mouthPucker")]
+    for letter in ("ɑ̃", "ɔ̃", "ə"):
+        (french,), (elsewhere,) = from_ipa(letter, "fr"), from_ipa(letter)
+        assert UNITS[french].mouth[rounding].sum() > UNITS[elsewhere].mouth[rounding].sum() + 0.2
+
+
 def test_a_diphthong_gives_its_first_part_the_most() -> None:
     first, second = segments([(1.0, 2.0, ("a", "I"))])
     assert (first.start, second.end) == (1.0, 2.0)
