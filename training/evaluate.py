@@ -34,6 +34,7 @@ from . import metrics, sets
 from .baselines import Mfcc, rms
 from .metrics import Prediction
 from .noises import music_and_breath, pink
+from .pauses import rest_in_pauses
 from .units import FloatArray, aperture
 
 Method = Callable[[FloatArray], Prediction]
@@ -46,7 +47,7 @@ NOISE_DB: Final = 15.0
 _CLOSE: Final = MOUTH_NAMES.index("lipClose")
 _COLUMNS: Final = (
     "closure_recall", "viseme_accuracy", "grid_r", "wild_r", "rest_in_silence", "jitter_ratio",
-    "lag_frames", "rest_in_noise", "shut_in_music",
+    "lag_frames", "rest_in_pauses", "rest_in_noise", "shut_in_music",
 )  # fmt: skip
 
 
@@ -90,6 +91,11 @@ class Data:
     made: Sequence[sets.Spoken]
     films: Sequence[sets.Filmed]
 
+    @property
+    def sounds(self) -> list[FloatArray]:
+        """What people say: the real utterances, then the films."""
+        return [spoken.pcm for spoken in self.real] + [film.pcm for film in self.films]
+
     @classmethod
     def read(cls, folder: Path) -> Data:
         """Read a folder.
@@ -105,7 +111,8 @@ def measure(method: Method, data: Data) -> dict[str, float]:
     """Return every figure of one method; nan where the data for it is absent."""
     heard = [method(spoken.pcm) for spoken in data.real]
     noisy = [method(pink(spoken.pcm, NOISE_DB, seed=i)) for i, spoken in enumerate(data.real)]
-    lips = metrics.lips(data.films, [method(film.pcm) for film in data.films])
+    watched = [method(film.pcm) for film in data.films]
+    lips = metrics.lips(data.films, watched)
     shut = np.concatenate([method(sound).aperture for sound in music_and_breath(seed=0)])
     recall, threshold = metrics.closure_recall(data.real, heard)
     return {
@@ -116,6 +123,7 @@ def measure(method: Method, data: Data) -> dict[str, float]:
         "rest_in_silence": metrics.rest_in_silence(data.real, heard),
         "jitter_ratio": metrics.jitter_ratio(data.real, heard),
         "lag_frames": lips.lag_frames,
+        "rest_in_pauses": rest_in_pauses(data.sounds, [*heard, *watched])[0],
         "rest_in_noise": metrics.rest_in_silence(data.real, noisy),
         "shut_in_music": float((shut < metrics.AT_REST).mean()),
         "closure_threshold": threshold,

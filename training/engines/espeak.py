@@ -28,7 +28,8 @@ _RATE, _PITCH, _RANGE = 1, 3, 4  # espeak_PARAMETER
 _DIALECTS: Final = {
     "en": ["gmw/en-US", "gmw/en-US", "gmw/en", "gmw/en-GB-x-rp", "gmw/en-GB-scotland",
            "gmw/en-GB-x-gbclan", "gmw/en-GB-x-gbcwmd", "gmw/en-US-nyc"],
-    "es": ["roa/es", "roa/es-419"], "fr": ["roa/fr"], "de": ["gmw/de"], "nl": ["gmw/nl"],
+    "es": ["roa/es", "roa/es-419"], "fr": ["roa/fr", "roa/fr-BE", "roa/fr-CH"], "de": ["gmw/de"],
+    "nl": ["gmw/nl"],
     "pl": ["zlw/pl"], "cs": ["zlw/cs"], "da": ["gmq/da"], "el": ["grk/el"], "ru": ["zle/ru"],
     "uk": ["zle/uk"], "ar": ["sem/ar"], "bn": ["inc/bn"], "fa": ["ira/fa"], "hy": ["ine/hy"],
     "vi": ["aav/vi"], "az": ["trk/az"], "mk": ["zls/mk"], "zh": ["sit/cmn"], "ja": ["jpx/ja"],
