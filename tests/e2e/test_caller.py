@@ -196,4 +196,6 @@ async def listen_for_a_while(
         await agent.until_avatar()
         await name_caller(agent, "ann")
         await until(lambda: heard(avatar) > 200)
-        return [weakref.ref(avatar), weakref.ref(avatar._caller), weakref.ref(avatar._room)]
+        assert avatar._stage is not None
+        held = (avatar, avatar._stage.caller, avatar._room)
+        return [weakref.ref(part) for part in held]

@@ -33,17 +33,19 @@ def without_collector() -> Iterator[None]:
 
 def parts(session: RoomSession) -> dict[str, weakref.ref[object]]:
     """What is heavy or keeps others alive: the SDK's room, the canvas, the speech."""
-    seat = session._session._seat
+    seat, stage = session._session._seat, session._stage
     assert seat is not None
+    assert stage is not None
     held: dict[str, object] = {
         "session": session,
         "room": session._room,
         "participant": session._room.local_participant,
         "avatar session": session._session,
-        "calls": session._calls,
-        "reports": session._reports,
-        "sound": session._sound,
-        "pictures": session._pictures,
+        "stage": stage,
+        "calls": stage.calls,
+        "reports": stage.reports,
+        "sound": stage.sound,
+        "pictures": stage.pictures,
         "seat": seat,
         "slot": seat.slot,
     }

@@ -10,7 +10,7 @@ import pytest
 from avatar_worker.demo.livekit_server import LiveKitServer
 from avatar_worker.engine import Engine
 from avatar_worker.room.room_session import RoomSession
-from fakes.scene import AVATAR, avatar_in, join_request, lip_lag, talker
+from fakes.scene import AVATAR, avatar_in, join_request, lip_step, talker
 from fakes.tokens import fresh_room, viewer_token
 from fakes.viewer import Viewer, watch
 from livekit import rtc
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 PATIENCE = 30.0
 SIGNAL = rtc.SimulateScenarioKind.SIMULATE_SIGNAL_RECONNECT
 FULL = rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT
-LAG_STEP = 0.1
+LAG_STEP = 0.15
 """Change of the lips' lag that the comparison of two tracks at a viewer cannot tell from none, s."""
 
 
@@ -55,7 +55,6 @@ async def test_a_reconnect_between_two_sentences_leaves_nothing_behind(
         before = time.monotonic()
         await agent.stream(4.0)
         await agent.until_finished(1, PATIENCE)
-        lag_before = lip_lag(viewer, before, time.monotonic())
 
         await until_reconnected(session._room, kind)
         await asyncio.sleep(1.0)  # until everybody has heard that it left and came back
@@ -64,14 +63,13 @@ async def test_a_reconnect_between_two_sentences_leaves_nothing_behind(
         await agent.stream(4.0)
         await agent.until_finished(2, PATIENCE)
         assert agent.ends == [(4.0, False), (4.0, False)]
-        lag_after = lip_lag(viewer, after, time.monotonic())
         await asyncio.sleep(0.5)
         assert len(agent.finished) == 2
         assert agent.started == 2
         assert session.counters()["interruptions"] == 0
         await flows(viewer, session)
 
-        assert abs(lag_after - lag_before) <= LAG_STEP
+        assert abs(lip_step(viewer, before, after, 4.0)) <= LAG_STEP
 
 
 @pytest.mark.parametrize("whose", ["avatar", "agent"])

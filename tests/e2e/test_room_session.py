@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -226,3 +226,30 @@ async def test_an_unreachable_livekit_is_a_peer_error(
             engine, join_request(livekit_server, fresh_room(), url="ws://127.0.0.1:9")
         ):
             pass
+
+
+@pytest.mark.parametrize("part", ["_speech", "_session", "_stage"])
+async def test_the_room_is_left_whatever_part_fails_to_close(
+    livekit_server: LiveKitServer, engine: Engine, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("this one does not close")
+
+    name = fresh_room()
+    async with (
+        AsyncExitStack() as end,
+        talker(livekit_server, name) as agent,
+    ):
+        session = await end.enter_async_context(
+            avatar_in(engine, join_request(livekit_server, name))
+        )
+        await agent.until_avatar(15.0)
+        what = "say_goodbye" if part == "_stage" else "aclose"
+        monkeypatch.setattr(getattr(session, part), what, fail)
+        with pytest.raises(RuntimeError, match="does not close"):
+            await end.aclose()
+        assert not session._room.isconnected()
+        assert await session.wait_closed() == "test"
+        async with asyncio.timeout(15):
+            while AVATAR in agent.room.remote_participants:
+                await asyncio.sleep(0.02)

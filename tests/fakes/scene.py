@@ -30,7 +30,7 @@ AGENT = "agent-AJ_test"
 AVATAR = "avatar-demo"
 RULES = LeaveRules(agent_gone=ms(20_000), agent_never_came=ms(60_000), alone=ms(20_000))
 GRID = 0.01
-"""Step of `lip_lag`'s comparison, s."""
+"""Step of `lip_step`'s comparison, s."""
 
 
 def speech(seconds: float, rate: int = 16_000) -> bytes:
@@ -175,22 +175,26 @@ async def avatar_in(
         await session.aclose("test")
 
 
-def lip_lag(viewer: Viewer, since: float, until: float) -> float:
-    """How much later than the sound the mouth moves, s.
+def lip_step(viewer: Viewer, first: float, second: float, length: float) -> float:
+    """How much later than the sound the mouth moves the second time that it says the same, s.
 
-    The shift at which brightness of the mouth and loudness agree best, within 0.4 s. The face has
-    a shape of its own, so only differences between two such figures mean something.
+    Args:
+        viewer: Has seen and heard both.
+        first, second: When each was sent, `time.monotonic()`.
+        length: Seconds to compare, shorter than the speech by what is on its way.
     """
-    grid = np.arange(since + 0.5, until - 0.5, GRID)
     sounds = [(sound.at, sound.rms) for sound in viewer.sounds]
     mouths = [(picture.at, picture.mouth_luma) for picture in viewer.pictures]
-    loud = _resample(sounds, grid)
+    return _delay(mouths, first, second, length) - _delay(sounds, first, second, length)
 
-    def agreement(shift: float) -> float:
-        return float(np.mean(loud * _resample(mouths, grid + shift)))
 
-    shifts = np.arange(-0.4, 0.4, GRID)
-    return float(shifts[np.argmax([agreement(shift) for shift in shifts])])
+def _delay(points: list[tuple[float, float]], first: float, second: float, length: float) -> float:
+    """How much longer it took the second time until this was seen or heard, at most 0.6 s."""
+    grid = np.arange(0, length, GRID)
+    once = _resample(points, first + grid)
+    shifts = np.arange(-0.6, 0.6, GRID)
+    alike = [np.mean(once * _resample(points, second + grid + shift)) for shift in shifts]
+    return float(shifts[np.argmax(alike)])
 
 
 def _resample(points: list[tuple[float, float]], grid: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,31 +10,24 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
-from avatar_worker.clock import Clock, Ticks, ms
+from avatar_worker.clock import Clock, ms
 from avatar_worker.engine import Engine
 from avatar_worker.errors import PeerError
-from avatar_worker.face import Cue
-from avatar_worker.frames import VideoFrame
 from avatar_worker.session import Session, SessionState
 from livekit import rtc
 from livekit.rtc.room import EventTypes
 
 from .absence import Absences
-from .call_limit import CallLimit
-from .caller_in import CallerIn
 from .door import JoinRequest
-from .expression import ExpressionDesk
 from .presence import LeaveRules, Presence
-from .reports import Reports
-from .rpc import CallDesk
 from .sdk_runtime import see_through
 from .sdk_spares import SPARES
 from .speech_in import SpeechIn
 from .speech_policy import ATTRIBUTE_ON_BEHALF, SpeechPolicy
+from .stage import Stage
 from .states import ATTRIBUTE_AGENT_STATE
-from .tracks_out import PictureTrack, SoundTrack, VideoOptions
+from .tracks_out import VideoOptions
 
 logger = logging.getLogger(__name__)
 
@@ -101,13 +94,7 @@ class RoomSession:
             on_gone=self._gone,
             connected=lambda: self._room.connection_state == rtc.ConnectionState.CONN_CONNECTED,
         )
-        self._sound: SoundTrack | None = None
-        self._pictures: PictureTrack | None = None
-        self._reports: Reports | None = None
-        self._limit = CallLimit(clock)
-        self._calls: CallDesk | None = None
-        self._expression: ExpressionDesk | None = None
-        self._caller: CallerIn | None = None
+        self._stage: Stage | None = None
         self._watch: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._closed: asyncio.Future[str] = self._loop.create_future()
@@ -130,41 +117,22 @@ class RoomSession:
                 await see_through(connect(self._room))
             except rtc.ConnectError:
                 raise PeerError("LiveKit refused the connection or cannot be reached") from None
-            await self._publish(first)
+            self._stage = Stage(
+                self._room,
+                self._session,
+                self._speech,
+                clock=self._clock,
+                absences=self._absences,
+                on_behalf=self.on_behalf,
+                video=self._options.video,
+                hear_caller=self._options.hear_caller,
+            )
+            await self._stage.publish(first)
         except BaseException:
             self._closed.set_result("failed")
             await self._leave()
             raise
         self._watch = asyncio.create_task(self._look_around(), name=f"room-watch {self.id}")
-
-    async def _publish(self, first: VideoFrame) -> None:
-        participant = self._room.local_participant
-        canvas = self._session.avatar.canvas
-        self._reports = Reports(participant, self._absences)
-        self._speech.answer_through(self._reports)
-        participant.add_rpc_interceptor(self._limit)
-        self._expression = ExpressionDesk(
-            self._session.express,
-            express_at=partial(_express_at, self._speech, self._session),
-            refusal=self._speech.refusal,
-        )
-        self._calls = CallDesk(
-            participant, self._session, on_behalf=self.on_behalf, expression=self._expression
-        )
-        if self._options.hear_caller:
-            self._caller = CallerIn(self._room, self._session.express, on_behalf=self.on_behalf)
-            self._caller.start()
-        if agent := self._agent():
-            self._calls.agent_state(agent.attributes.get(ATTRIBUTE_AGENT_STATE, ""))
-        self._sound = SoundTrack(self._clock)
-        self._pictures = PictureTrack(canvas.width, canvas.height, canvas.fps, self._options.video)
-        self._pictures.show(first)
-        self._session.start(self._sound, self._pictures, self._reports)
-        try:
-            await self._pictures.publish(participant)
-            await self._sound.publish(participant)
-        except rtc.participant.PublishTrackError:
-            raise PeerError("LiveKit did not let the avatar publish its tracks") from None
 
     def _handlers(self) -> dict[EventTypes, Callable[..., None]]:
         return {
@@ -188,16 +156,8 @@ class RoomSession:
         """What was counted so far; safe from any thread."""
         counts: Counter[str] = Counter(self._session.counters())
         counts.update(self._speech.counts)
-        counts["calls_refused"] += self._limit.refused
-        if self._calls is not None:
-            counts.update(self._calls.counts)
-        if self._expression is not None:
-            counts.update(self._expression.counts)
-        if self._caller is not None:
-            counts["caller_heard_ms"] = self._caller.heard_ms
-        if self._reports is not None:
-            counts["reports_delivered"] += self._reports.delivered
-            counts["reports_failed"] += self._reports.failed
+        if self._stage is not None:
+            counts.update(self._stage.counters())
         return counts
 
     def agent_present(self) -> bool:
@@ -236,12 +196,12 @@ class RoomSession:
 
     def _gone(self, identity: str) -> None:
         self._session.forget(identity)
-        if self._reports is not None:
-            self._reports.forget(identity)
+        if self._stage is not None:
+            self._stage.reports.forget(identity)
 
     def _attributes_changed(self, changed: Mapping[str, str], participant: rtc.Participant) -> None:
-        if participant.identity == self.on_behalf and self._calls is not None:
-            self._calls.agent_state(changed.get(ATTRIBUTE_AGENT_STATE, ""))
+        if participant.identity == self.on_behalf and self._stage is not None:
+            self._stage.calls.agent_state(changed.get(ATTRIBUTE_AGENT_STATE, ""))
 
     def _disconnected(self, reason: int | None) -> None:
         # The SDK reconnects by itself; this event is the end of its tries.
@@ -283,30 +243,20 @@ class RoomSession:
         if watch is not None:
             watch.cancel()
         self._absences.close()
-        if self._caller is not None:
-            await self._caller.aclose()
-        await self._speech.aclose()
-        await self._session.aclose()
-        if self._reports is not None:
-            if self._room.isconnected():
-                await self._reports.flush(GOODBYE)
-            await self._reports.aclose()
-        if self._calls is not None:
-            self._calls.close()
-        stranded = not self._room.isconnected()
+        async with contextlib.AsyncExitStack() as steps:  # the last to be pushed is the first
+            if self._stage is not None:
+                steps.push_async_callback(self._stage.aclose)
+            steps.push_async_callback(self._leave_room)
+            if self._stage is not None:
+                steps.push_async_callback(self._stage.say_goodbye, GOODBYE)
+            steps.push_async_callback(self._session.aclose)
+            steps.push_async_callback(self._speech.aclose)
+            if self._stage is not None:
+                steps.push_async_callback(self._stage.stop_listening)
+
+    async def _leave_room(self) -> None:
         SPARES.hold_runtime(self._room)
         with contextlib.suppress(Exception):
             await self._room.disconnect()
         for event, handler in self._handlers().items():
             self._room.off(event, handler)
-        if self._sound is not None:
-            await self._sound.aclose(stranded=stranded)
-        if self._pictures is not None:
-            await self._pictures.aclose()
-
-
-async def _express_at(
-    speech: SpeechIn, session: Session, sender: str, stream: str, at: Ticks, cue: Cue
-) -> bool:
-    segment = await speech.segment(sender, stream)
-    return segment is not None and session.express_at(segment, at, cue)
