@@ -117,7 +117,9 @@ def main() -> None:
     held = seen(net, Examples([args.validation]), args.most, plain=True)
     train(net, made, passes=args.passes)
     print({name: round(figure, 4) for name, figure in validate(net, held).items()})
-    save(net, progress, str(args.out))
+    part = args.out.with_suffix(".part")
+    save(net, progress, str(part))
+    part.replace(args.out)
 
 
 if __name__ == "__main__":

@@ -205,7 +205,8 @@ def train(
             torch.save(kept, folder / "optimiser.part")
             (folder / "optimiser.part").replace(folder / "optimiser.pt")
             progress: dict[str, object] = {"step": step + 1, "best": min(best, seen["loss"])}
-            for name, which in (("last", net), *([("best", mean)] if seen["loss"] < best else [])):
+            # `last` says what the best loss is, so `best` must be there before it.
+            for name, which in (*([("best", mean)] if seen["loss"] < best else []), ("last", net)):
                 save(which, progress, str(folder / f"{name}.part"))
                 (folder / f"{name}.part").replace(folder / f"{name}.pt")
             best = min(best, seen["loss"])
