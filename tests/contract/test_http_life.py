@@ -306,6 +306,10 @@ class ThreadedDoor:
         self.admission: Any = None
         self.open = asyncio.Event()
         self.drained = asyncio.Event()
+        self.waits: str | None = "not registered with LiveKit"
+
+    def not_registered(self) -> str | None:
+        return self.waits
 
     async def run(self, admission: Any) -> None:
         self.admission = admission
@@ -333,6 +337,12 @@ class ThreadedDoor:
         return thread
 
 
+async def ready(url: str) -> tuple[int, list[str]]:
+    """Status of `/ready`, and the reasons against new work."""
+    async with aiohttp.ClientSession() as http, http.get(f"{url}/ready") as answer:
+        return answer.status, (await answer.json()).get("reasons", [])
+
+
 async def test_dispatched_sessions_share_the_counter_and_end_in_their_own_loop() -> None:
     dispatch, livekit = ThreadedDoor(), FakeLiveKit()
     where: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -347,6 +357,9 @@ async def test_dispatched_sessions_share_the_counter_and_end_in_their_own_loop()
     )
     url = await where
     await dispatch.open.wait()
+    assert await ready(url) == (503, ["not registered with LiveKit"])
+    dispatch.waits = None
+    assert await ready(url) == (200, [])
     assert dispatch.admission.load() == 0.0
     threads = []
     for number in range(2):

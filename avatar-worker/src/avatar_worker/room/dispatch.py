@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 JOB_MUST_START = 20.0
 """Seconds after which an accepted job that was never assigned gives its place back."""
+AS_OFTEN_AS_IT_TAKES = sys.maxsize
+"""Tries to register: LiveKit's own 16 are used up after two minutes without a server, for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,7 @@ class DispatchDoor:
             load_threshold=float("inf"),
             num_idle_processes=options.capacity,
             job_memory_warn_mb=0,
+            max_retry=AS_OFTEN_AS_IT_TAKES,
             ws_url=options.url,
             api_key=options.api_key,
             api_secret=options.api_secret,
@@ -101,13 +105,13 @@ class DispatchDoor:
             self._entry, agent_name=options.agent_name, on_request=self._requested
         )
 
-    @property
-    def registered(self) -> bool:
-        """Whether LiveKit has taken the registration."""
-        return bool(self._server.id) and self._server.id != "unregistered"
+    def not_registered(self) -> str | None:
+        """Say that LiveKit has not taken the first registration yet, or None."""
+        waits = self._server.id in ("", "unregistered")
+        return "not registered with LiveKit" if waits else None
 
     async def run(self, admission: Admission) -> None:
-        """Register and serve until `aclose`; raises when LiveKit is lost for good.
+        """Register, again whenever LiveKit was lost, and serve until `aclose`.
 
         Args:
             admission: The counter that this door shares with the others.

@@ -82,6 +82,7 @@ def make_app(
     def no_avatar() -> str | None:
         return None if worker.avatars.entries() else "no avatar"
 
+    registration = (worker.dispatch.not_registered,) if worker.dispatch is not None else ()
     secret = settings.livekit_api_secret
     secrets = (
         {settings.livekit_api_key: secret.get_secret_value()}
@@ -106,7 +107,7 @@ def make_app(
         starts=RateLimiter(limit),
         calls=RateLimiter(limit),
         strangers=RateLimiter(settings.rate_limit),
-        checks=(*worker.checks, no_avatar, host.not_ready),
+        checks=(*worker.checks, no_avatar, *registration, host.not_ready),
         metrics_networks=settings.metrics_networks,
     )
     app = web.Application(client_max_size=MAX_BODY, middlewares=[answering(metrics)])

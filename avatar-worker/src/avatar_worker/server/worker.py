@@ -49,7 +49,11 @@ class DispatchDoor(Protocol):
     """Takes jobs from LiveKit's dispatcher."""
 
     async def run(self, admission: Admission) -> None:
-        """Register and serve until `drain`; raises when LiveKit is lost for good."""
+        """Register, again whenever LiveKit was lost, and serve until `aclose`."""
+        ...
+
+    def not_registered(self) -> str | None:
+        """Say that LiveKit has not taken the first registration yet, or None. Thread-safe."""
         ...
 
     async def drain(self) -> None:
