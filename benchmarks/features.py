@@ -20,7 +20,8 @@ import numpy.typing as npt
 from avatar_worker.audio import SpeechDoor
 from avatar_worker.clock import TICKS_PER_SECOND
 from avatar_worker.features import Audio2Face
-from avatar_worker.features.mel import STEP, MelStream, log_mel_step
+from avatar_worker.features.hearing import MelStream, log_mel_step
+from avatar_worker.features.mel import STEP
 from avatar_worker.frames import MOUTH_NAMES
 
 from .envelope import envelope

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from avatar_worker.features.mel import BANDS, HOP, STEP, WINDOW, MelStream, bands, log_mel_step
+from avatar_worker.features.hearing import MelStream, bands, log_mel_step
+from avatar_worker.features.mel import BANDS, HOP, STEP, WINDOW
 
 from .units import FloatArray
 

@@ -1,20 +1,27 @@
 """Streaming through the net equals running it over the whole recording."""
 
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from avatar_worker.features import Audio2Face
+from avatar_worker.features import Audio2Face, MouthStream
 from avatar_worker.features.audio2face import LOOK_AHEAD, SHORT_LOOK_AHEAD
 from avatar_worker.features.floor import Floor, levels, presence, under
-from avatar_worker.features.mel import MelStream, log_mel, log_mel_step
+from avatar_worker.features.hearing import MelStream, log_mel_step
+from avatar_worker.features.matrices import MatrixNet
+from avatar_worker.features.mel import log_mel
 from avatar_worker.features.neighbours import peaks, released, steadied, sureness
 from avatar_worker.features.parting import part
 from avatar_worker.features.promises import heard, keep, shut
+from avatar_worker.features.voices import apart, together
+from avatar_worker.features.weights import contents
 
 FloatArray = npt.NDArray[np.float32]
+
+WEIGHTS = Path(str(files("avatar_worker") / "assets/weights/audio2face-v5.onnx"))
 
 # Two seconds of the silence that a voice follows on.
 _still = MelStream()
@@ -39,10 +46,7 @@ def offline(pcm: FloatArray, *, near: bool = False) -> tuple[FloatArray, FloatAr
     Picture k sees mel frames 4 k - 6 to 4 k + 5: the newest window that ends within 80 ms. The
     near heads speak at the same step of picture k + 1, which so hears 40 ms beyond itself.
     """
-    session = onnxruntime.InferenceSession(
-        str(files("avatar_worker") / "assets/weights/audio2face-v5.onnx"),
-        providers=["CPUExecutionProvider"],
-    )
+    session = onnxruntime.InferenceSession(str(WEIGHTS), providers=["CPUExecutionProvider"])
     newest = (LOOK_AHEAD // 48 - 25) // 10  # 5
     mel = log_mel(pcm)
     hidden = np.zeros((1, 1, 192), np.float32)
@@ -65,6 +69,23 @@ def offline(pcm: FloatArray, *, near: bool = False) -> tuple[FloatArray, FloatAr
     return np.stack(mouths), np.stack(visemes)
 
 
+def hears_no_picture_before_the_first(stream: MouthStream) -> None:
+    """Make the floor under a voice new, as the plain way has it."""
+    voices = together([stream.kept])
+    voices["levels"], voices["lowest"], voices["count"] = QUIET[:, None], -np.inf, 0
+    (stream.kept,) = apart(voices)
+
+
+def starts_as_the_plain_way(stream: MouthStream, pcm: FloatArray, *, near: bool = False) -> None:
+    """Let a voice that was fed once repeat its first frame, and begin with an empty memory."""
+    hears_no_picture_before_the_first(stream)
+    history = log_mel(pcm)[np.clip(np.arange(-6, 2), 0, None)]
+    voices = together([stream.kept])
+    voices["history"], voices["said"], voices["sure"], voices["shut"] = history, 0, 0, 0
+    (stream.kept,) = apart(voices)
+    stream.memory = MatrixNet(contents(WEIGHTS), near=near).rest(history)
+
+
 def test_streaming_equals_offline_as_the_start_is_forgotten() -> None:
     pcm = np.concatenate(
         [np.zeros(640 * 100, np.float32), babble(100), np.zeros(6_400, np.float32)]
@@ -72,7 +93,7 @@ def test_streaming_equals_offline_as_the_start_is_forgotten() -> None:
     net = Audio2Face()
     stream = net.open()
     told = [net.step([(stream, pcm[:640])])[0]]
-    stream.floor = Floor(QUIET)  # the plain way hears no picture before the first
+    hears_no_picture_before_the_first(stream)
     told += [net.step([(stream, pcm[i : i + 640])])[0] for i in range(640, len(pcm), 640)]
     mouths, visemes = offline(pcm)
 
@@ -89,10 +110,7 @@ def test_streaming_equals_offline_exactly_from_the_same_start() -> None:
     net = Audio2Face()
     stream = net.open()
     net.step([(stream, pcm[:640])])
-    # The plain way repeats its first frame and starts with an empty memory.
-    stream.history = log_mel(pcm)[np.clip(np.arange(-6, 2), 0, None)]
-    stream.hidden = np.zeros_like(stream.hidden)
-    stream.said, stream.floor = np.zeros(14, np.float32), Floor(QUIET)
+    starts_as_the_plain_way(stream, pcm)
     told = [net.step([(stream, pcm[i : i + 640])])[0] for i in range(640, len(pcm), 640)]
     mouths, visemes = offline(pcm)
     assert np.abs(np.stack([f.mouth for f in told]) - mouths).max() < 5e-4
@@ -104,9 +122,7 @@ def test_with_40_ms_streaming_equals_offline_too() -> None:
     net = Audio2Face(look_ahead=SHORT_LOOK_AHEAD)
     stream = net.open()
     net.step([(stream, pcm[:640])])
-    stream.history = log_mel(pcm)[np.clip(np.arange(-6, 2), 0, None)]
-    stream.hidden = np.zeros_like(stream.hidden)
-    stream.said, stream.floor = np.zeros(14, np.float32), Floor(QUIET)
+    starts_as_the_plain_way(stream, pcm, near=True)
     told = [net.step([(stream, pcm[i : i + 640])])[0] for i in range(640, len(pcm), 640)]
     mouths, visemes = offline(pcm, near=True)
     assert told[0].pts == 1_920

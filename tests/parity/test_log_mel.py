@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from avatar_worker.features.mel import BANDS, STEP, MelStream, log_mel, log_mel_step
+from avatar_worker.features.hearing import MelStream, log_mel_step
+from avatar_worker.features.mel import BANDS, STEP, log_mel
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -194,3 +194,43 @@ def test_another_net_is_refused_with_what_differs(tmp_path: Path) -> None:
         ConfigError, match=r"other\.onnx is not our voice-to-face net: it has .*'x'"
     ):
         Audio2Face(weights)
+
+
+def test_a_net_that_is_not_what_its_parts_say_runs_as_its_graph_says(
+    tmp_path: Path, net: Audio2Face
+) -> None:
+    packaged = (files("avatar_worker") / "assets/weights/audio2face-v5.onnx").read_bytes()
+    weights = tmp_path / "bent.onnx"
+    weights.write_bytes(packaged.replace(b"Relu", b"Tanh"))  # of its nodes, and their names
+    bent = Audio2Face(weights)
+    mine, theirs = bent.open(), net.open()
+    for sound in speech(20):
+        (a,), (b,) = bent.step([(mine, sound)]), net.step([(theirs, sound)])
+    assert a.pts == b.pts
+    assert np.abs(a.visemes - b.visemes).max() > 0.01
+
+
+def test_the_graph_alone_says_the_same_as_the_net_taken_apart(
+    tmp_path: Path, net: Audio2Face
+) -> None:
+    packaged = (files("avatar_worker") / "assets/weights/audio2face-v5.onnx").read_bytes()
+    weights = tmp_path / "whole.onnx"
+    # Without their names the parts are not found.
+    weights.write_bytes(packaged.replace(b"net.mix.bias", b"net.max.bias"))
+    whole = Audio2Face(weights)
+    mine, theirs = [whole.open() for _ in range(2)], [net.open() for _ in range(2)]
+    for sound in speech(40):
+        told = whole.step([(mine[0], sound), (mine[1], SILENCE)])
+        for a, b in zip(told, net.step([(theirs[0], sound), (theirs[1], SILENCE)]), strict=True):
+            assert np.abs(a.mouth - b.mouth).max() < 1e-4
+            assert np.abs(a.visemes - b.visemes).max() < 1e-4
+
+
+def test_what_a_new_voice_begins_with_cannot_be_changed_by_one_of_them(net: Audio2Face) -> None:
+    one, other = net.open(), net.open()
+    before = other.kept.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        one.kept[0] = 1
+    net.step([(one, speech(3)[2])])
+    assert np.array_equal(other.kept, before)
+    assert np.array_equal(net.open().kept, before)

@@ -15,7 +15,8 @@ from avatar_worker.features.floor import (
     presence,
     under,
 )  # fmt: skip
-from avatar_worker.features.mel import BANDS, MelStream, log_mel_step
+from avatar_worker.features.hearing import MelStream, log_mel_step
+from avatar_worker.features.mel import BANDS
 
 QUIET = np.full(PARTS, -4.3, np.float32)
 

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from avatar_worker.features.mel import STEP, MelStream, log_mel_step
+from avatar_worker.features.hearing import MelStream, log_mel_step
+from avatar_worker.features.mel import STEP
 from avatar_worker.features.prosody import PITCH_RANGE_HZ, SILENCE_DB, ToneStream
 from avatar_worker.frames import Tone
 from fakes.voice import TONE_S, MadeUpVoice

@@ -1,4 +1,4 @@
-"""Mel frames to mouth controls: the small causal net, many voices in one call.
+"""Sound to mouth controls: the small causal net, many voices in one call.
 
 The net sees 120 ms of mel frames (80 ms of them again) and remembers the rest in a recurrent
 state. The picture for time t needs sound up to t + 80 ms; sooner than that it could not know
@@ -9,52 +9,38 @@ guess from sound up to t + 40 ms.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime  # type: ignore[import-untyped]
 
 from avatar_worker.clock import Ticks, ticks_per
-from avatar_worker.errors import ConfigError, DeviceError
+from avatar_worker.errors import ConfigError
 from avatar_worker.frames import ANALYSIS_RATE, MOUTH_NAMES, VISEME_NAMES, Features
 
-from . import floor, neighbours, parting, promises
-from .mel import BANDS, FRAMES_PER_STEP, STEP, MelStream, log_mel_step
+from . import floor
+from .graph import GraphNet, Net
+from .hearing import hear, new_ears
+from .matrices import MatrixNet
+from .mel import BANDS, FRAMES_PER_STEP, STEP
+from .showing import shown
+from .voices import HISTORY, VOICE, Bytes, Voices, apart, together
+from .weights import contents
 
 FloatArray = npt.NDArray[np.float32]
 
 LOOK_AHEAD: Final = Ticks(3_840)  # 80 ms
 SHORT_LOOK_AHEAD: Final = Ticks(1_920)  # 40 ms
 STEP_TICKS: Final = Ticks(STEP * ticks_per(ANALYSIS_RATE))  # 1920, 40 ms
-_HISTORY: Final = 8
-_SHAPES: Final = {
-    "mel": (_HISTORY + FRAMES_PER_STEP, BANDS),
-    "ctrl": (len(MOUTH_NAMES),),
-    "vis": (len(VISEME_NAMES),),
-}
-_VOICE: Final = {"voice": (1,)}  # nets before the fifth do not say whether somebody speaks
-_HEADS: Final = {LOOK_AHEAD: "", SHORT_LOOK_AHEAD: "near_"}
-_NEAR: Final = {f"near_{name}": (_SHAPES | _VOICE)[name] for name in ("ctrl", "vis", "voice")}
-
-
-def _silence() -> npt.NDArray[np.float32]:
-    """Return mel frames of two seconds in which nothing is heard. float32, (200, 40)."""
-    quiet, still = MelStream(), np.zeros(STEP, np.float32)
-    return np.concatenate([log_mel_step([quiet], [still])[0] for _ in range(50)])
-
-
-_STILL: Final = _silence()
-_SILENCE: Final = _STILL[:_HISTORY]
-"""The mel frames that a voice follows on."""
-_QUIET: Final = floor.under(_STILL, _HISTORY + FRAMES_PER_STEP)
-"""And the floor under them."""
-# What is noted of a picture for the next: its mouth, how sure a closing was, how far it shut.
-_CONTROLS: Final = len(MOUTH_NAMES)
-_SURE, _SHUT = _CONTROLS, _CONTROLS + 1
-_REST: Final = np.zeros(_CONTROLS + 2, np.float32)
+_FRAMES: Final = HISTORY + FRAMES_PER_STEP
+_MOUTH: Final = slice(0, len(MOUTH_NAMES))
+_VISEMES: Final = slice(len(MOUTH_NAMES), len(MOUTH_NAMES) + len(VISEME_NAMES))
+_ALIKE: Final = 1e-4
+"""How far a net that was taken apart may be from what its graph says; rounding is a hundredth of it."""
+_FED: Final = ((STEP,), np.dtype(np.float32))
 
 
 class MouthStream:
@@ -63,20 +49,15 @@ class MouthStream:
     A stream starts in silence. `reset()` makes it new: use it for each segment and after a clear.
     """
 
-    __slots__ = ("_blank", "fed", "floor", "hidden", "history", "mel", "said")
+    __slots__ = ("_rest", "fed", "kept", "memory")
 
-    def __init__(self, blank: npt.NDArray[np.float32]) -> None:
-        self.mel = MelStream()
-        self._blank = blank
+    def __init__(self, kept: Bytes, memory: FloatArray) -> None:
+        self._rest = kept, memory
         self.reset()
 
     def reset(self) -> None:
         """Forget everything heard; the next feed is feed 0 again."""
-        self.mel.reset()
-        self.history = _SILENCE
-        self.hidden = self._blank
-        self.floor = floor.Floor(_QUIET)
-        self.said = _REST
+        self.kept, self.memory = self._rest
         self.fed = 0
 
 
@@ -86,7 +67,7 @@ class Audio2Face:
     Args:
         weights: An ONNX file of the same inputs and outputs; the packaged one if None.
         look_ahead: How much later than the picture the sound must be, 80 or 40 ms.
-        keep_promises: See `neighbours`, `parting` and `promises`; False gives the net's own answer, for measuring it.
+        keep_promises: See `showing`; False gives the net's own answer, for measuring it.
 
     Raises:
         ConfigError: If the file cannot be read, is another kind of net, or cannot look that far.
@@ -102,25 +83,13 @@ class Audio2Face:
         if weights is None:
             packaged = files("avatar_worker") / "assets" / "weights" / "audio2face-v5.onnx"
             with as_file(packaged) as path:
-                self._session = _load(path)
+                self._net = _net(path, look_ahead)
         else:
-            self._session = _load(weights)
+            self._net = _net(weights, look_ahead)
         self._promises = keep_promises
-        shapes = _shapes(self._session)
-        self._blank = np.zeros(shapes["h"], np.float32)
         self._look_ahead = look_ahead
-        heads = _HEADS.get(look_ahead)
-        if heads is None or f"{heads}ctrl" not in shapes:
-            known = [ahead // 48 for ahead, name in _HEADS.items() if f"{name}ctrl" in shapes]
-            raise ConfigError(
-                f"the voice-to-face net can look {' or '.join(map(str, known))} ms ahead, "
-                f"not {look_ahead / 48:g}"
-            )
-        voice = [f"{heads}voice"] if f"{heads}voice" in shapes else []
-        self._outputs = [f"{heads}ctrl", f"{heads}vis", "h2", *voice]
-        # Heads that are not asked are not computed.
-        self._options = onnxruntime.RunOptions()
-        self._options.only_execute_path_to_fetches = True
+        kept, history = _rest()
+        self._rest = kept, self._net.rest(history)
 
     @property
     def look_ahead(self) -> Ticks:
@@ -129,7 +98,7 @@ class Audio2Face:
 
     def open(self) -> MouthStream:
         """Start a voice."""
-        return MouthStream(self._blank)
+        return MouthStream(*self._rest)
 
     def step(self, jobs: Sequence[tuple[MouthStream, npt.NDArray[np.float32]]]) -> list[Features]:
         """Feed 40 ms to each voice and say what each mouth does.
@@ -152,88 +121,80 @@ class Audio2Face:
         if not jobs:
             return []
         streams = [stream for stream, _ in jobs]
-        if len({id(stream) for stream in streams}) != len(streams):
+        if len(set(streams)) != len(streams):
             raise ValueError("a voice can be fed only once in a batch")
         for _, pcm in jobs:
-            if pcm.shape != (STEP,) or pcm.dtype != np.float32:
+            if (pcm.shape, pcm.dtype) != _FED:
                 raise ValueError(f"a feed is {STEP} float32 samples, not {pcm.dtype} {pcm.shape}")
 
-        new = log_mel_step([stream.mel for stream in streams], [pcm for _, pcm in jobs])
-        mel = np.concatenate([np.stack([s.history for s in streams]), new], axis=1)
-        hidden = np.stack([s.hidden for s in streams], axis=1)
-        try:
-            answer = self._session.run(self._outputs, {"mel": mel, "h": hidden}, self._options)
-        except Exception as error:
-            raise DeviceError(f"the voice-to-face net failed: {error}") from error
-
-        mouths, visemes = answer[0], _softmax(answer[1])
-        if self._promises:
-            mouths = _kept(streams, mel, mouths, visemes, answer[3][:, 0] if answer[3:] else None)
-        mel, hidden = mel[:, FRAMES_PER_STEP:].copy(), answer[2]
+        voices = together([stream.kept for stream in streams])
+        sound = np.concatenate([pcm for _, pcm in jobs]).reshape(-1, STEP)
+        mel = _heard(voices, sound)
+        heads, memory = self._net.step(mel, np.array([stream.memory for stream in streams]))
+        mouths = shown(voices, mel, heads) if self._promises else heads[:, _MOUTH]
         results = []
-        for row, stream in enumerate(streams):
-            stream.history = mel[row]
-            stream.hidden = hidden[:, row]
-            stream.fed += 1
-            pts = Ticks(stream.fed * STEP_TICKS - self._look_ahead)
-            results.append(Features(pts, mouths[row], visemes[row]))
+        said = zip(streams, apart(voices), memory, mouths, heads[:, _VISEMES], strict=True)
+        for stream, kept, remembered, mouth, visemes in said:
+            # Nothing of a stream changes before all steps have succeeded.
+            stream.kept, stream.memory = kept, remembered
+            stream.fed = fed = stream.fed + 1
+            results.append(Features(Ticks(fed * STEP_TICKS - self._look_ahead), mouth, visemes))
         return results
 
 
-def _kept(
-    streams: Sequence[MouthStream],
-    mel: FloatArray,
-    mouths: FloatArray,
-    visemes: FloatArray,
-    voice: FloatArray | None,
-) -> FloatArray:
-    """Return mouths as they are shown, and note with each voice what it follows on. (B, 12)."""
-    now = floor.levels(mel)
-    before = np.array([stream.said for stream in streams])
-    said = np.empty_like(before)
-    said[:, :_CONTROLS] = mouths
-    said[:, _SURE] = sure = neighbours.sureness(visemes)
-    closing = promises.shut(neighbours.peaks(sure, before[:, _SURE]))
-    said[:, _SHUT] = closing = neighbours.released(closing, before[:, _SHUT])
-    for stream, loud, noted in zip(streams, now, said, strict=True):
-        stream.floor.hear(loud)
-        stream.said = noted
-    moves = floor.presence(now, np.array([stream.floor.lowest for stream in streams]))
-    if voice is not None:
-        moves = moves * promises.heard(voice)
-    parted = parting.part(neighbours.steadied(mouths, before[:, :_CONTROLS]))
-    return promises.keep(parted, closing, moves)
+def _heard(voices: Voices, sound: FloatArray) -> FloatArray:
+    """Return what is heard of a picture: four new mel frames and eight before them. (B, 12, 40)."""
+    mel = np.empty((len(voices), _FRAMES, BANDS), np.float32)
+    mel[:, :HISTORY] = voices["history"]
+    hear(voices["ear"], sound, mel, HISTORY)
+    voices["history"] = mel[:, FRAMES_PER_STEP:]
+    return mel
 
 
-def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Turn logits (B, 15) into probabilities (B, 15)."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: npt.NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
+@cache
+def _rest() -> tuple[Bytes, FloatArray]:
+    """Return what is kept of a voice that has heard silence, and the mel frames of it, (8, 40)."""
+    voices = np.zeros(1, VOICE)
+    voices["ear"] = new_ears(1)
+    still, frames = np.zeros((1, STEP), np.float32), []
+    for _ in range(50):  # two seconds
+        frames.append(_heard(voices, still)[0, HISTORY:])
+    silence = np.concatenate(frames)
+    voices["ear"] = new_ears(1)
+    voices["history"] = silence[:HISTORY]
+    voices["levels"] = floor.under(silence, _FRAMES)[:, None]
+    voices["lowest"] = floor.NOWHERE
+    (kept,) = apart(voices)
+    kept.flags.writeable = False  # every stream begins with it
+    return kept, silence[:HISTORY]
 
 
-def _load(path: Path) -> Any:  # onnxruntime has no types
-    """Open a session on one thread and check that it is the net we know."""
-    options = onnxruntime.SessionOptions()
-    # Sessions are batched, so one call carries everybody; more threads only fight.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:
-        raise ConfigError(f"cannot load the voice-to-face net {path.name}: {error}") from error
-    shapes = _shapes(session)
-    state, known = shapes.pop("h", ()), [_SHAPES, _SHAPES | _VOICE, _SHAPES | _VOICE | _NEAR]
-    if len(state) != 2 or shapes.pop("h2", ()) != state or shapes not in known:
+def _net(path: Path, look_ahead: Ticks) -> Net:
+    """Load a net, taken apart if it is of the kind that can be."""
+    graph = GraphNet(path)
+    heads = {LOOK_AHEAD: False} | ({SHORT_LOOK_AHEAD: True} if graph.looks_near else {})
+    if look_ahead not in heads:
         raise ConfigError(
-            f"{path.name} is not our voice-to-face net: it has {_shapes(session)}, wanted is "
-            f"{_SHAPES | _VOICE} and a state h, h2"
+            f"the voice-to-face net can look {' or '.join(str(known // 48) for known in heads)} "
+            f"ms ahead, not {look_ahead / 48:g}"
         )
-    return session
+    graph.ask(near=heads[look_ahead])
+    try:
+        fast = MatrixNet(contents(path), near=heads[look_ahead])
+        return fast if _alike(fast, graph) else graph
+    except (KeyError, ValueError):
+        return graph
 
 
-def _shapes(session: Any) -> dict[str, tuple[int, ...]]:
-    """Return what goes in and out by name, without the size of the batch."""
-    nodes = (*session.get_inputs(), *session.get_outputs())
-    return {node.name: tuple(n for n in node.shape if isinstance(n, int)) for node in nodes}
+def _alike(net: Net, graph: Net) -> bool:
+    """Return whether two nets say the same of two voices for five pictures."""
+    noise = np.random.default_rng(0).uniform(-4, 0, (2, HISTORY + 5 * FRAMES_PER_STEP, BANDS))
+    mel = noise.astype(np.float32)
+    ours, theirs = (np.stack([one.rest(mel[n, :HISTORY]) for n in (0, 1)]) for one in (net, graph))
+    for start in range(0, 5 * FRAMES_PER_STEP, FRAMES_PER_STEP):
+        window = np.ascontiguousarray(mel[:, start : start + _FRAMES])
+        said, ours = net.step(window, ours)
+        wanted, theirs = graph.step(window, theirs)
+        if not np.abs(said - wanted).max() < _ALIKE:
+            return False
+    return True

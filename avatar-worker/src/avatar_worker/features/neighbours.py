@@ -28,10 +28,11 @@ RELEASE: Final = 0.2
 
 _FOR: Final = np.zeros(len(VISEME_NAMES), np.float32)
 _FOR[VISEME_NAMES.index("PP")], _FOR[VISEME_NAMES.index("FF")] = 1, -TEETH
-_OPENS: Final = np.isin(
+OPENS: Final = np.isin(
     MOUTH_NAMES, ("jawOpen", "lowerLipDown", "upperLipUp", "mouthFunnel", "mouthPucker")
 )
-_BEFORE: Final = np.where(_OPENS, np.float32(BEFORE), np.float32(0))
+"""Which controls open or round the lips. bool, (12,)."""
+_BEFORE: Final = np.where(OPENS, np.float32(BEFORE), np.float32(0))
 _NOW: Final = 1 - _BEFORE
 
 

@@ -40,13 +40,16 @@ def _vector(weights: dict[str, float]) -> FloatArray:
     return np.array([weights.get(name, 0.0) for name in MOUTH_NAMES], np.float32)
 
 
-_MEASURED: Final = _vector(MEASURED)
-_DRAWN: Final = _vector(_OPENING)
-_ROUND: Final = _vector({"mouthFunnel": _FUNNEL})
-_OPENS: Final = _DRAWN > 0
+WANTED: Final = _vector(MEASURED)
+"""`MEASURED`, for each control. float32, (12,)."""
+DRAWN: Final = _vector(_OPENING)
+"""What each control adds to the opening as it is drawn. float32, (12,)."""
+ROUND: Final = _vector({"mouthFunnel": _FUNNEL})
+"""And to how far rounded lips are apart. float32, (12,)."""
+_OPENS: Final = DRAWN > 0
 
 
-def part(mouths: FloatArray, measured: FloatArray = _MEASURED) -> FloatArray:
+def part(mouths: FloatArray, measured: FloatArray = WANTED) -> FloatArray:
     """Return mouths that open as far as filmed ones.
 
     Args:
@@ -56,7 +59,7 @@ def part(mouths: FloatArray, measured: FloatArray = _MEASURED) -> FloatArray:
     Returns:
         The same with other `jawOpen`, `lowerLipDown` and `upperLipUp`. float32, (B, 12).
     """
-    drawn, funnel = mouths @ _DRAWN, mouths @ _ROUND
+    drawn, funnel = mouths @ DRAWN, mouths @ ROUND
     wanted = np.maximum(mouths @ measured, LEAST * (drawn + funnel))
     scale = (wanted - funnel) / np.maximum(drawn, 1e-3)
     scale = np.minimum(np.maximum(scale, CHANGES[0]), CHANGES[1]) * GAIN

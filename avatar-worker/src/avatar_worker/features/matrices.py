@@ -1,0 +1,212 @@
+"""The net as a few products of matrices: what `graph` says, at half its cost.
+
+A graph of small nodes moves its numbers more than it multiplies them. Here whatever stands between
+two products is one compiled loop over the batch, and the first convolution is asked of each mel
+frame once: a voice remembers what it said of the last four.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
+
+from .compiling import compiled
+from .elementary import exp, sigmoid, tanh
+from .mel import BANDS, FRAMES_PER_STEP
+from .weights import Contents
+
+FloatArray = npt.NDArray[np.float32]
+
+TAPS: Final = 5
+"""Frames that a convolution sees."""
+_MOUTHS: Final = len(MOUTH_NAMES)
+_VOICE: Final = _MOUTHS + len(VISEME_NAMES)
+_ZERO: Final = np.float32(0)
+
+
+class MatrixNet:
+    """A net of the fifth kind, taken apart.
+
+    Args:
+        held: What its file holds.
+        near: Ask the heads that look 40 ms ahead, not those that look 80.
+
+    Raises:
+        KeyError: If a part of it is missing.
+        ValueError: If the parts do not fit.
+    """
+
+    def __init__(self, held: Contents, *, near: bool) -> None:
+        named, heads = held.arrays, "net.near." if near else "net."
+        (memory,), (join,) = held.inputs["GRU"], held.inputs["MatMul"]
+        spread, mean = named["net.spread"], named["net.mean"]
+        first = named["net.first.weight"] / spread[:, None]
+        self._first = _rows(first)
+        shift = np.einsum("cbt,b->c", first, mean)
+        self._first_bias = np.asarray(named["net.first.bias"] - shift, np.float32)
+        self._second = _rows(named["net.second.weight"])
+        self._second_bias = named["net.second.bias"]
+        self._join, self._join_bias = named[join[1]], named["net.join.bias"]
+        self._sound, self._state = (_turned(named[name][0]) for name in memory[1:3])
+        self._sound_bias, self._state_bias = np.split(named[memory[3]][0], 2)
+        self._mix, self._mix_bias = _turned(named[f"{heads}mix.weight"]), named[f"{heads}mix.bias"]
+        asked = [f"{heads}{name}" for name in ("mouth", "viseme", "voice")]
+        self._heads = _turned(np.concatenate([named[f"{name}.weight"] for name in asked]))
+        self._heads_bias = np.concatenate([named[f"{name}.bias"] for name in asked])
+        self._hidden = len(self._state)
+        channels, width = len(self._second_bias), len(self._mix_bias)
+        memories, said = 3 * self._hidden, _VOICE + 1
+        for part, shape in (
+            (self._first, (TAPS * BANDS, channels)), (self._first_bias, (channels,)),
+            (self._second, (TAPS * channels, channels)), (self._second_bias, (channels,)),
+            (self._join, (FRAMES_PER_STEP * channels, self._hidden)),
+            (self._join_bias, (self._hidden,)),
+            (self._sound, (self._hidden, memories)), (self._sound_bias, (memories,)),
+            (self._state, (self._hidden, memories)), (self._state_bias, (memories,)),
+            (self._mix, (2 * self._hidden, width)), (self._mix_bias, (width,)),
+            (self._heads, (width, said)), (self._heads_bias, (said,)),
+        ):  # fmt: skip
+            if part.shape != shape:
+                raise ValueError(f"a part of the net is {part.shape}, wanted is {shape}")
+
+    def rest(self, history: FloatArray) -> FloatArray:
+        """Return the memory of a voice that follows on mel frames (8, 40). float32, (n,)."""
+        seen = np.stack([history[i : i + TAPS].ravel() for i in range(FRAMES_PER_STEP)])
+        said = np.maximum(seen @ self._first + self._first_bias, 0)
+        return np.concatenate([np.zeros(self._hidden, np.float32), said.ravel()])
+
+    def step(self, mel: FloatArray, memory: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Hear the newest four mel frames of each voice.
+
+        Args:
+            mel: With the eight before them. float32, (B, 12, 40), contiguous.
+            memory: Of each voice. float32, (B, n), contiguous; is changed in place.
+
+        Returns:
+            Mouth weights, probabilities of visemes, and that of a voice, (B, 28); and the memory.
+        """
+        voices, hidden = len(mel), self._hidden
+        newest = np.ndarray(
+            (voices, FRAMES_PER_STEP, TAPS * BANDS), np.float32, mel,
+            FRAMES_PER_STEP * BANDS * 4, (mel.strides[0], BANDS * 4, 4),
+        )  # fmt: skip
+        first = newest.reshape(-1, TAPS * BANDS) @ self._first
+        second = _unfolded(first, self._first_bias, memory, hidden) @ self._second
+        _settle(second, self._second_bias, 0)
+        # What the memory says stands beside what is heard: both are mixed.
+        seen = np.empty((voices, 2 * hidden), np.float32)
+        np.matmul(second.reshape(voices, -1), self._join, out=seen[:, hidden:])
+        _settle(seen, self._join_bias, hidden)
+        sound, state = seen[:, hidden:] @ self._sound, memory[:, :hidden] @ self._state
+        _remember(sound, state, self._sound_bias, self._state_bias, memory, seen)
+        mixed = seen @ self._mix
+        _settle(mixed, self._mix_bias, 0)
+        heads: FloatArray = np.matmul(mixed, self._heads)
+        _say(heads, self._heads_bias)
+        return heads, memory
+
+
+def _rows(kernel: FloatArray) -> FloatArray:
+    """Turn a convolution's weights, (out, in, 5), to what frames in a row are multiplied by, (5 in, out)."""
+    return np.ascontiguousarray(kernel.transpose(2, 1, 0).reshape(-1, len(kernel)))
+
+
+def _turned(weights: FloatArray) -> FloatArray:
+    return np.ascontiguousarray(weights.T)
+
+
+@compiled
+def _settle(said: FloatArray, bias: FloatArray, start: int) -> None:
+    """Add a bias to columns from `start` on, and cut off what is below 0. (B, n), in place."""
+    for voice in range(len(said)):
+        for i in range(len(bias)):
+            said[voice, start + i] = max(said[voice, start + i] + bias[i], _ZERO)
+
+
+@compiled
+def _unfolded(first: FloatArray, bias: FloatArray, memory: FloatArray, start: int) -> FloatArray:
+    """Return what the second convolution sees of each frame, and remember the newest four.
+
+    Args:
+        first: What the first one says of the newest four frames, without bias. (4 B, channels).
+        bias: Its bias. (channels,).
+        memory: What it said of the four before, from column `start` on. (B, n), changed in place.
+        start: See `memory`.
+
+    Returns:
+        Five frames in a row for each of the newest four. float32, (4 B, 5 channels).
+    """
+    channels, count = first.shape[1], len(bias) * FRAMES_PER_STEP
+    frames = np.empty(2 * count, np.float32)
+    seen = np.empty((len(first), TAPS * channels), np.float32)
+    for voice in range(len(memory)):
+        row = voice * FRAMES_PER_STEP
+        for i in range(count):
+            frames[i] = memory[voice, start + i]
+        for frame in range(FRAMES_PER_STEP):
+            for i in range(channels):
+                said = max(first[row + frame, i] + bias[i], _ZERO)
+                frames[count + frame * channels + i] = said
+        for i in range(count):
+            memory[voice, start + i] = frames[count + i]
+        for frame in range(FRAMES_PER_STEP):
+            for i in range(TAPS * channels):
+                seen[row + frame, i] = frames[frame * channels + i]
+    return seen
+
+
+@compiled
+def _remember(
+    sound: FloatArray,
+    state: FloatArray,
+    sound_bias: FloatArray,
+    state_bias: FloatArray,
+    memory: FloatArray,
+    seen: FloatArray,
+) -> None:
+    """Take a step of the recurrent memory: keep (z), reset (r), and what is new (n), as in ONNX.
+
+    Args:
+        sound: What is heard, times its weights. float32, (B, 3 hidden).
+        state: What is remembered, times its weights. float32, (B, 3 hidden).
+        sound_bias: Of both, (3 hidden,).
+        state_bias: See there.
+        memory: The first columns are what is remembered. Changed in place.
+        seen: Its first columns become what is remembered now.
+    """
+    hidden = len(state_bias) // 3
+    for voice in range(len(sound)):
+        for i in range(hidden):
+            r, n = hidden + i, 2 * hidden + i
+            keep = sigmoid(sound[voice, i] + sound_bias[i] + state[voice, i] + state_bias[i])
+            reset = sigmoid(sound[voice, r] + sound_bias[r] + state[voice, r] + state_bias[r])
+            new = tanh(sound[voice, n] + sound_bias[n] + reset * (state[voice, n] + state_bias[n]))
+            now = new + keep * (memory[voice, i] - new)
+            memory[voice, i] = now
+            seen[voice, i] = now
+
+
+@compiled
+def _say(heads: FloatArray, bias: FloatArray) -> None:
+    """Turn logits into weights and probabilities: mouth, visemes, voice. (B, 28), in place."""
+    for voice in range(len(heads)):
+        said = heads[voice]
+        highest = said[_MOUTHS] + bias[_MOUTHS]
+        for i in range(len(bias)):
+            said[i] += bias[i]
+            if _MOUTHS <= i < _VOICE:
+                highest = max(highest, said[i])
+        total = _ZERO
+        for i in range(_MOUTHS, _VOICE):
+            said[i] = exp(said[i] - highest)
+            total += said[i]
+        for i in range(_MOUTHS, _VOICE):
+            said[i] /= total
+        for i in range(_MOUTHS):
+            said[i] = sigmoid(said[i])
+        for i in range(_VOICE, len(bias)):
+            said[i] = sigmoid(said[i])
