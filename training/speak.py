@@ -23,7 +23,7 @@ import numpy as np
 
 from avatar_worker.errors import ConfigError
 
-from .corpus import Corpus, Utterance
+from .corpus import SUFFIX, Corpus, Utterance
 from .engines import HELD_OUT_LANGUAGES, Engine, Voice
 from .texts import sentence
 
@@ -60,6 +60,17 @@ def one(engine: Engine, number: int, seed: int) -> Utterance:
     return Utterance(name, engine.name, voice.name, voice.language, pcm, segs)
 
 
+def held(corpus: Corpus, engine: str, seed: int) -> float:
+    """Return how many seconds of an engine and a seed a corpus has, from its file names alone."""
+    files = corpus.folder.glob(f"{engine}-{seed}-*{SUFFIX}")
+    return sum(_seconds(path) for path in files)
+
+
+def _seconds(path: Path) -> float:
+    """Return how long an utterance is: sound is nearly all of its file, and asking is fast."""
+    return path.stat().st_size / 32_000
+
+
 def fill(
     corpus: Corpus, engine: Engine, *, seconds: float, seed: int, report: Callable[[str], None]
 ) -> float:
@@ -73,8 +84,7 @@ def fill(
     while made < seconds:
         name = f"{prefix}{number:06d}"
         if name in corpus:
-            # Sound is nearly all of the file: good enough to count by, and fast.
-            made += corpus.path(name).stat().st_size / 32_000
+            made += _seconds(corpus.path(name))
         else:
             try:
                 utterance = one(engine, number, seed)
@@ -165,10 +175,12 @@ def main() -> None:
     args = parser.parse_args()
     languages = tuple(args.languages.split(",")) if args.languages else ()
     try:
-        engine = make(args.engine, args.engines, held_out=args.held_out, languages=languages)
         corpus = Corpus(args.out)
-        fill(corpus, engine, seconds=args.hours * 3_600, seed=args.seed,
-             report=lambda line: print(line, file=sys.stderr, flush=True))  # fmt: skip
+        # Making an engine takes longer than seeing that it has nothing to say any more.
+        if held(corpus, args.engine, args.seed) < args.hours * 3_600:
+            engine = make(args.engine, args.engines, held_out=args.held_out, languages=languages)
+            fill(corpus, engine, seconds=args.hours * 3_600, seed=args.seed,
+                 report=lambda line: print(line, file=sys.stderr, flush=True))  # fmt: skip
         print(json.dumps(write_manifest(corpus), indent=1, ensure_ascii=False))
     except ConfigError as error:
         raise SystemExit(f"error: {error}") from error

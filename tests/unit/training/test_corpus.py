@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from training.corpus import Corpus, Utterance
 from training.engines import Voice
 from training.phones import Segment
-from training.speak import choose, fill, make, one, write_manifest
+from training.speak import choose, fill, held, main, make, one, write_manifest
 
 from avatar_worker.errors import ConfigError
 
@@ -83,6 +84,28 @@ def test_filling_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     assert len(again.said) <= 1 + sum(1 for t in Toy().said) + 5, "what is there is not made again"
     made = sum(u.seconds for u in corpus)
     assert 5 <= made < 6.1
+
+
+def test_what_a_corpus_holds_is_told_by_engine_and_seed(tmp_path: Path) -> None:
+    corpus = Corpus(tmp_path)
+    fill(corpus, Toy(), seconds=3, seed=1, report=lambda _: None)
+    assert held(corpus, "toy", 1) == pytest.approx(3, abs=0.1)
+    assert held(corpus, "toy", 2) == held(corpus, "to", 1) == 0
+
+
+def test_an_engine_that_has_said_enough_is_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = Corpus(tmp_path / "c")
+    for number in range(3):
+        corpus.add(replace(utterance(f"kokoro-0-{number:06d}"), engine="kokoro"))
+    command = ["speak", "kokoro", "--out", str(corpus.folder), "--engines", str(tmp_path / "none")]
+    monkeypatch.setattr("sys.argv", [*command, "--hours", "0.0008"])
+    main()
+    assert json.loads(capsys.readouterr().out) == {"kokoro": {"ann (en)": 0.05}}
+    monkeypatch.setattr("sys.argv", [*command, "--hours", "0.001"])
+    with pytest.raises(SystemExit, match="Kokoro is not complete"):
+        main()
 
 
 def test_another_seed_says_other_things(tmp_path: Path) -> None:
