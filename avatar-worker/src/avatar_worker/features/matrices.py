@@ -26,6 +26,7 @@ TAPS: Final = 5
 _MOUTHS: Final = len(MOUTH_NAMES)
 _VOICE: Final = _MOUTHS + len(VISEME_NAMES)
 _ZERO: Final = np.float32(0)
+_ONE: Final = np.float32(1)
 
 
 class MatrixNet:
@@ -90,12 +91,13 @@ class MatrixNet:
             Mouth weights, probabilities of visemes, and that of a voice, (B, 28); and the memory.
         """
         voices, hidden = len(mel), self._hidden
-        newest = np.ndarray(
-            (voices, FRAMES_PER_STEP, TAPS * BANDS), np.float32, mel,
-            FRAMES_PER_STEP * BANDS * 4, (mel.strides[0], BANDS * 4, 4),
-        )  # fmt: skip
-        first = newest.reshape(-1, TAPS * BANDS) @ self._first
-        second = _unfolded(first, self._first_bias, memory, hidden) @ self._second
+        first = _in_a_row(mel, FRAMES_PER_STEP) @ self._first
+        _settle(first, self._first_bias, 0)
+        frames = np.empty((voices, 2 * FRAMES_PER_STEP, len(self._first_bias)), np.float32)
+        both, new = frames.reshape(voices, -1), first.reshape(voices, -1)
+        both[:, : new.shape[1]] = memory[:, hidden:]
+        both[:, new.shape[1] :] = memory[:, hidden:] = new
+        second = _in_a_row(frames, 0) @ self._second
         _settle(second, self._second_bias, 0)
         # What the memory says stands beside what is heard: both are mixed.
         seen = np.empty((voices, 2 * hidden), np.float32)
@@ -115,6 +117,14 @@ def _rows(kernel: FloatArray) -> FloatArray:
     return np.ascontiguousarray(kernel.transpose(2, 1, 0).reshape(-1, len(kernel)))
 
 
+def _in_a_row(frames: FloatArray, start: int) -> FloatArray:
+    """Lay five frames in a row, from each of four on. (B, n, bands) to (4 B, 5 bands)."""
+    voice, frame, one = frames.strides
+    shape = (len(frames), FRAMES_PER_STEP, TAPS * frames.shape[2])
+    rows = np.ndarray(shape, np.float32, frames, start * frame, (voice, frame, one))
+    return rows.reshape(-1, shape[2])
+
+
 def _turned(weights: FloatArray) -> FloatArray:
     return np.ascontiguousarray(weights.T)
 
@@ -125,38 +135,6 @@ def _settle(said: FloatArray, bias: FloatArray, start: int) -> None:
     for voice in range(len(said)):
         for i in range(len(bias)):
             said[voice, start + i] = max(said[voice, start + i] + bias[i], _ZERO)
-
-
-@compiled
-def _unfolded(first: FloatArray, bias: FloatArray, memory: FloatArray, start: int) -> FloatArray:
-    """Return what the second convolution sees of each frame, and remember the newest four.
-
-    Args:
-        first: What the first one says of the newest four frames, without bias. (4 B, channels).
-        bias: Its bias. (channels,).
-        memory: What it said of the four before, from column `start` on. (B, n), changed in place.
-        start: See `memory`.
-
-    Returns:
-        Five frames in a row for each of the newest four. float32, (4 B, 5 channels).
-    """
-    channels, count = first.shape[1], len(bias) * FRAMES_PER_STEP
-    frames = np.empty(2 * count, np.float32)
-    seen = np.empty((len(first), TAPS * channels), np.float32)
-    for voice in range(len(memory)):
-        row = voice * FRAMES_PER_STEP
-        for i in range(count):
-            frames[i] = memory[voice, start + i]
-        for frame in range(FRAMES_PER_STEP):
-            for i in range(channels):
-                said = max(first[row + frame, i] + bias[i], _ZERO)
-                frames[count + frame * channels + i] = said
-        for i in range(count):
-            memory[voice, start + i] = frames[count + i]
-        for frame in range(FRAMES_PER_STEP):
-            for i in range(TAPS * channels):
-                seen[row + frame, i] = frames[frame * channels + i]
-    return seen
 
 
 @compiled
@@ -196,17 +174,12 @@ def _say(heads: FloatArray, bias: FloatArray) -> None:
     for voice in range(len(heads)):
         said = heads[voice]
         highest = said[_MOUTHS] + bias[_MOUTHS]
+        for i in range(_MOUTHS, _VOICE):
+            highest = max(highest, said[i] + bias[i])
         for i in range(len(bias)):
-            said[i] += bias[i]
-            if _MOUTHS <= i < _VOICE:
-                highest = max(highest, said[i])
+            said[i] = exp(said[i] + bias[i] - (highest if _MOUTHS <= i < _VOICE else _ZERO))
         total = _ZERO
         for i in range(_MOUTHS, _VOICE):
-            said[i] = exp(said[i] - highest)
             total += said[i]
-        for i in range(_MOUTHS, _VOICE):
-            said[i] /= total
-        for i in range(_MOUTHS):
-            said[i] = sigmoid(said[i])
-        for i in range(_VOICE, len(bias)):
-            said[i] = sigmoid(said[i])
+        for i in range(len(bias)):
+            said[i] /= total if _MOUTHS <= i < _VOICE else _ONE + said[i]
