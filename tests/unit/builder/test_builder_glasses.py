@@ -88,6 +88,6 @@ def test_brows_move_less_under_glasses() -> None:
 
 def test_the_scores_name_what_a_photo_is_judged_by(actor: tuple[Image, Face]) -> None:
     found = quality.scores(*actor)
-    assert set(found) >= {"face_px", "sharpness", "yaw_deg", "lip_gap_u", "smile", "glasses"}
+    assert set(found) >= {"face_px", "detail", "yaw_deg", "lip_gap_u", "smile", "glasses"}
     assert abs(found["yaw_deg"]) < 5
     assert all(np.isfinite(value) for value in found.values())

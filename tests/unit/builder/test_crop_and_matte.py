@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -98,7 +100,54 @@ def test_the_face_never_gets_too_small_or_too_large(
     for width, height in ((512, 640), (512, 512), (640, 360), (360, 640), (256, 320)):
         cut = crop_to_canvas(near, near_face, Canvas(width, height, 25, "bt709", "limited"))
         assert cut.rgb.shape == (height, width, 3)
-        assert 0.25 * width < near_face.width * cut.scale <= 0.51 * width
+        assert 0.25 * width < near_face.width * cut.scale <= 0.57 * width
+
+
+def test_a_photo_that_covers_the_canvas_leaves_the_face_in_its_place(
+    portrait: CroppedPortrait,
+) -> None:
+    assert portrait.missing == 0
+    assert portrait.valid.all()
+
+
+def test_a_square_photo_that_fills_with_the_face_covers_the_canvas(
+    near: Image, near_face: Face, canvas: Canvas
+) -> None:
+    """The face moves down and grows before anything below it is made up."""
+    x, y = near_face.centre
+    half = int(1.13 * near_face.width)
+    left, top = int(x) - half, int(y) - half
+    square = np.ascontiguousarray(near[top : top + 2 * half, left : left + 2 * half])
+    moved = near_face.landmarks - np.array([left, top, 0], np.float32)
+    face = dataclasses.replace(near_face, landmarks=moved)
+    cut = crop_to_canvas(square, face, canvas)
+    middle = cut.scale * face.centre[1] + cut.shift[1]
+    assert cut.valid.all()
+    assert 0.42 * 640 < middle <= 0.54 * 640
+    assert 0.5 * 512 < face.width * cut.scale <= 0.56 * 512
+
+
+def test_a_cut_head_moves_up_before_hair_is_made_up(
+    near: Image, near_face: Face, canvas: Canvas
+) -> None:
+    top = int(near_face.landmarks[:468, 1].min())
+    moved = near_face.landmarks - np.array([0, top, 0], np.float32)
+    face = dataclasses.replace(near_face, landmarks=moved)
+    cut = crop_to_canvas(np.ascontiguousarray(near[top:]), face, canvas)
+    middle = cut.scale * face.centre[1] + cut.shift[1]
+    assert 0.34 * 640 <= middle + 1e-3 < 0.40 * 640
+    assert (~cut.valid.any(1)[:320]).sum() < 0.12 * 640
+
+
+def test_a_face_at_the_photos_side_moves_towards_that_side(
+    near: Image, near_face: Face, canvas: Canvas
+) -> None:
+    left = int(near_face.landmarks[:468, 0].min())
+    moved = near_face.landmarks - np.array([left, 0, 0], np.float32)
+    face = dataclasses.replace(near_face, landmarks=moved)
+    cut = crop_to_canvas(np.ascontiguousarray(near[:, left:]), face, canvas)
+    middle = cut.scale * face.centre[0] + cut.shift[0]
+    assert middle == pytest.approx(0.44 * 512, abs=1)
 
 
 def test_the_net_finds_the_person(portrait: CroppedPortrait) -> None:

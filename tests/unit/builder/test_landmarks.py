@@ -5,7 +5,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from avatar_worker.avatars.builder import detector, landmarks
 from avatar_worker.avatars.builder.landmarks import SCORE_NAMES, Face, find_faces, track_face
+from avatar_worker.avatars.builder.net import Net
 from avatar_worker.frames import ARKIT_NAMES
 
 Image = npt.NDArray[np.uint8]
@@ -134,6 +136,41 @@ def test_a_face_too_small_for_a_first_look_is_found_by_a_closer_one(astronaut: I
     wide[:, 888:] = astronaut
     (face,) = find_faces(wide)
     assert abs(face.landmarks[1, 0] - (888 + 223)) < 4
+
+
+def test_a_face_of_a_thirtieth_of_the_picture_is_found(astronaut: Image) -> None:
+    wide = np.full((1200, 2800, 3), 128, np.uint8)
+    wide[600:1112, 2200:2712] = astronaut
+    (face,) = find_faces(wide)
+    assert np.hypot(*(face.landmarks[1, :2] - (2200 + 223, 600 + 131))) < 4
+
+
+def test_what_only_looks_like_a_face_from_afar_does_not_hide_the_face(
+    astronaut: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The detector may find a cloud; the landmark net denies it, and a closer look is taken."""
+    cloud = detector.Detection(
+        np.array([0, 0, 90, 90], np.float32), np.zeros((6, 2), np.float32) + 40, 0.7
+    )
+
+    def search(net: Net, rgb: Image, closeness: int = 1) -> list[detector.Detection]:
+        return [cloud] if closeness == 1 else detector.search(net, rgb, closeness)
+
+    monkeypatch.setattr(landmarks, "search", search)
+    (face,) = find_faces(astronaut)
+    assert abs(face.landmarks[1, 0] - 223) < 4
+
+
+@pytest.mark.parametrize(("length", "side"), [(100, 100), (300, 100), (310, 100), (1000, 300)])
+def test_tiles_cover_a_picture_and_overlap_by_half(length: int, side: int) -> None:
+    starts = detector._starts(length, side)
+    assert starts[0] == 0
+    assert starts[-1] == length - side
+    assert all(step <= -(-side // 2) for step in np.diff(starts))
+
+
+def test_a_picture_smaller_than_a_tile_is_one_tile() -> None:
+    assert detector._starts(80, 100) == [0]
 
 
 def test_a_face_is_followed_from_picture_to_picture(astronaut: Image, astronaut_face: Face) -> None:

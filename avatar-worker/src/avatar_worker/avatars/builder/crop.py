@@ -1,7 +1,8 @@
 """Bring a photo onto the canvas: scale and shift, nothing else.
 
-The face's centre goes to (W/2, .42 H). Where the photo ends before the canvas does, it goes
-on mirrored and blurred. One `u` is the inter-ocular distance.
+The face's centre goes to (W/2, .42 H), or beside it as far as the photo would end before the canvas
+does. Where it ends all the same, it goes on mirrored and blurred. One `u` is the inter-ocular
+distance.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from .landmarks import Face
 
 FACE_X: Final = 0.5
 FACE_Y: Final = 0.42
+SIDEWAYS: Final = (0.44, 0.56)
+UPWARDS: Final = (0.34, 0.54)
+"""So far the face may leave its place, in shares of the canvas, for the photo to cover the canvas."""
 
 FACE_WIDTH: Final = 0.42
 """The face takes this share of the canvas's width unless hair or shoulders need more room."""
@@ -26,8 +30,11 @@ FACE_WIDTH: Final = 0.42
 MIN_FACE_WIDTH: Final = 0.30
 """... but never less than this, or the lips get too few pixels."""
 
-MAX_FACE_WIDTH: Final = 0.50
+LARGE_FACE_WIDTH: Final = 0.50
 """Where the photo ends soon below the chin, the face may grow to this to hide the end."""
+
+MAX_FACE_WIDTH: Final = 0.56
+"""... and to this where the photo, fitted to the face, would be smaller than the canvas."""
 
 HAIR_ABOVE_FACE_U: Final = 0.75
 """How far hair usually rises over the topmost landmark, which lies at the hairline."""
@@ -53,6 +60,7 @@ class CroppedPortrait:
             uint8, (H, W).
         air_u: From the highest hair we expect to the canvas's top, in `u`, photo only.
         body_u: From the chin to the canvas's bottom, in `u`, photo only.
+        missing: Share of the canvas's height below the photo's end, [0, 1].
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -61,6 +69,7 @@ class CroppedPortrait:
     valid: npt.NDArray[np.uint8]
     air_u: float
     body_u: float
+    missing: float
 
     def to_canvas(self, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Map photo points to the canvas. float32, (n, 2) or (n, 3) with z in pixels."""
@@ -82,9 +91,14 @@ def crop_to_canvas(rgb: npt.NDArray[np.uint8], face: Face, canvas: Canvas) -> Cr
         canvas: The size to fill.
     """
     height, width = rgb.shape[:2]
-    scale = _scale(face, height, canvas)
     x, y = face.centre
-    shift = (FACE_X * canvas.width - scale * x, FACE_Y * canvas.height - scale * y)
+    scale = _scale(face, (width, height), canvas)
+    hair = y - float(face.landmarks[:468, 1].min()) + HAIR_ABOVE_FACE_U * face.iod
+    wished = max(FACE_Y, scale * (hair + AIR_U * face.iod) / canvas.height)
+    # A cut head must not go on above the photo; of what is behind a whole one more may be made up.
+    share_y = _shifted(scale, y, height, canvas.height, wished, UPWARDS, low_first=y > hair)
+    share_x = _shifted(scale, x, width, canvas.width, FACE_X, SIDEWAYS)
+    shift = (share_x * canvas.width - scale * x, share_y * canvas.height - scale * y)
     placed, valid = _place(rgb, scale, shift, canvas)
     top = float(face.landmarks[:468, 1].min())
     chin = float(face.landmarks[152, 1])
@@ -98,10 +112,11 @@ def crop_to_canvas(rgb: npt.NDArray[np.uint8], face: Face, canvas: Canvas) -> Cr
         valid=valid,
         air_u=(top - upper) / face.iod - HAIR_ABOVE_FACE_U,
         body_u=(lower - chin) / face.iod,
+        missing=max(0.0, 1 - (shift[1] + scale * height) / canvas.height),
     )
 
 
-def _scale(face: Face, photo_height: int, canvas: Canvas) -> float:
+def _scale(face: Face, photo: tuple[int, int], canvas: Canvas) -> float:
     """The largest scale that leaves room above the hair, below the chin and at the sides."""
     _, y = face.centre
     hair = y - float(face.landmarks[:468, 1].min()) + HAIR_ABOVE_FACE_U * face.iod
@@ -110,9 +125,44 @@ def _scale(face: Face, photo_height: int, canvas: Canvas) -> float:
     highest = FACE_Y * canvas.height / (hair + AIR_U * face.iod)
     scale = min(FACE_WIDTH * per_width, highest, (1 - FACE_Y) * canvas.height / below)
     # A photo that ends above the canvas's lower edge is enlarged towards it, as far as it may.
-    reach = (1 - FACE_Y) * canvas.height / max(1.0, photo_height - y)
-    to_the_end = min(reach, MAX_FACE_WIDTH * per_width, highest)
-    return max(scale, to_the_end, MIN_FACE_WIDTH * per_width)
+    reach = (1 - FACE_Y) * canvas.height / max(1.0, photo[1] - y)
+    to_the_end = min(reach, LARGE_FACE_WIDTH * per_width, highest)
+    covers = max(canvas.width / photo[0], canvas.height / photo[1])
+    to_the_size = min(covers, MAX_FACE_WIDTH * per_width)
+    return max(scale, to_the_end, to_the_size, MIN_FACE_WIDTH * per_width)
+
+
+def _shifted(
+    scale: float,
+    centre: float,
+    photo: int,
+    canvas: int,
+    wished: float,
+    most: tuple[float, float],
+    *,
+    low_first: bool | None = None,
+) -> float:
+    """Where the face's centre goes, as a share of the canvas: near `wished`, photo behind all of it.
+
+    Args:
+        scale: Canvas pixels per photo pixel.
+        centre: The face's in the photo, pixels.
+        photo: The photo's width or height.
+        canvas: The canvas's.
+        wished: The share that looks best.
+        most: The least and the largest share.
+        low_first: If the photo is too small: whether its lower (right) end is to be hidden rather
+            than its upper (left) one; `None` for both alike.
+    """
+    least = 1 - scale * (photo - centre) / canvas
+    largest = scale * centre / canvas
+    if least <= largest:
+        share = min(max(wished, least), largest)
+    elif low_first is None:
+        share = (least + largest) / 2
+    else:
+        share = least if low_first else largest
+    return min(max(share, most[0]), most[1])
 
 
 def _place(

@@ -18,7 +18,6 @@ from .net import Floats, Net
 DETECTOR_SIDE: Final = 128
 DETECTION_SCORE: Final = 0.5
 SAME_FACE_OVERLAP: Final = 0.3
-SMALLEST_TILE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +29,23 @@ class Detection:
     score: float
 
 
-def search(net: Net, rgb: npt.NDArray[np.uint8]) -> list[Detection]:
-    """Return the faces in a picture, surest first; if there are none, look closer.
+def search(net: Net, rgb: npt.NDArray[np.uint8], closeness: int = 1) -> list[Detection]:
+    """Return the faces in a picture, surest first.
 
-    A face narrower than a twelfth of the picture is lost at 128 pixels. So nine overlapping
-    quarters of the picture are looked at when the whole shows nothing.
+    A face narrower than a twelfth of what is looked at is lost at 128 pixels.
 
     Args:
         net: The detector.
         rgb: The picture, sRGB. uint8, (h, w, 3).
+        closeness: How often a tile goes into the picture's longer side; tiles overlap by half.
     """
-    found = detect(net, rgb)
+    if closeness == 1:
+        return detect(net, rgb)
     height, width = rgb.shape[:2]
-    if found or max(height, width) < SMALLEST_TILE:
-        return found
-    side = max(height, width) // 2
-    for top in sorted({0, max(0, (height - side) // 2), max(0, height - side)}):
-        for left in sorted({0, max(0, (width - side) // 2), max(0, width - side)}):
+    side = max(height, width) // closeness
+    found: list[Detection] = []
+    for top in _starts(height, side):
+        for left in _starts(width, side):
             offset = np.array([left, top], np.float32)
             for face in detect(net, rgb[top : top + side, left : left + side]):
                 box = face.box + np.tile(offset, 2)
@@ -56,6 +55,13 @@ def search(net: Net, rgb: npt.NDArray[np.uint8]) -> list[Detection]:
         if all(overlap(face.box, other.box) <= SAME_FACE_OVERLAP for other in apart):
             apart.append(face)
     return apart
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles of `side` begin so that they cover `length` and overlap by half at least."""
+    last = max(0, length - side)
+    count = -(-2 * last // side)
+    return [round(last * i / count) for i in range(count + 1)] if count else [0]
 
 
 def detect(net: Net, rgb: npt.NDArray[np.uint8]) -> list[Detection]:

@@ -29,6 +29,9 @@ MARGIN: Final = 1.5
 
 PRESENCE_SCORE: Final = 0.5
 MAX_FACES: Final = 8
+SMALLEST_TILE: Final = 128
+CLOSER: Final = (1, 2, 4, 8)
+"""The whole picture first; if it shows no face, in halves of its longer side, in quarters, in eighths."""
 
 SCORE_NAMES: Final[tuple[str, ...]] = (
     "_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft",
@@ -123,11 +126,19 @@ def find_faces(rgb: npt.NDArray[np.uint8]) -> list[Face]:
     """
     nets = _nets(model_path())
     faces: list[Face] = []
-    for found in search(nets.detector, rgb)[:MAX_FACES]:
-        face = _measure(nets, rgb, found)
-        if face is not None and not any(overlap(_extent(face), _extent(f)) > 0.5 for f in faces):
-            faces.append(face)
+    for closeness in CLOSER:
+        # What the detector takes for a face in the whole picture may be none: then look closer.
+        if faces or max(rgb.shape[:2]) // closeness < SMALLEST_TILE and closeness > 1:
+            break
+        for found in search(nets.detector, rgb, closeness)[:MAX_FACES]:
+            face = _measure(nets, rgb, found)
+            if face is not None and not _known(face, faces):
+                faces.append(face)
     return sorted(faces, key=lambda face: -face.width)
+
+
+def _known(face: Face, faces: list[Face]) -> bool:
+    return any(overlap(_extent(face), _extent(other)) > 0.5 for other in faces)
 
 
 def track_face(rgb: npt.NDArray[np.uint8], previous: Face) -> Face | None:

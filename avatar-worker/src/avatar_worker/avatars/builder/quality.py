@@ -6,20 +6,31 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from avatar_worker.errors import AvatarRefusedError
 
+from .clarity import Clarity, clarity
 from .covered import lips_score
 from .crop import AIR_U, BODY_U, CroppedPortrait
+from .expression import (
+    HALF_SHUT,
+    LIP_GAP_U,
+    SMILE,
+    blink,
+    check_expression,
+    eye_openings,
+    lip_gap_u,
+    smile,
+)
 from .glasses import WEARS, glasses_score
 from .landmarks import Face
 
 MAX_YAW_DEG: Final = 12.0
 MAX_ROLL_DEG: Final = 20.0
-MAX_PITCH_DEG: Final = 15.0
+MAX_PITCH_DEG: Final = 20.0
+GOOD_PITCH_DEG: Final = 13.0
 """Wider than for yaw: forehead and chin differ from face to face by a few degrees."""
 
 NEUTRAL_SLOPE_DEG: Final = 8.0
@@ -30,13 +41,21 @@ GOOD_FACE_PX: Final = 200.0
 OTHER_FACE: Final = 0.35
 """A second face counts from this share of the first one's width; smaller ones are background."""
 
-MIN_SHARPNESS: Final = 4.0
-MIN_LUMA, MAX_LUMA = 25.0, 235.0
-LIP_GAP_U: Final = 0.05
-SMILE: Final = 0.55
+MIN_DETAIL, SOFT_DETAIL = 3.3, 4.5
+"""In percent of the face's contrast: below the first it is blurred, below the second soft."""
+
+MIN_LUMA, MAX_LUMA = 28.0, 235.0
+DIM_LUMA: Final = 50.0
+BURNT, PARTLY_BURNT = 0.25, 0.10
+"""Shares of the face: from the first on nothing is left to see, from the second on it is remarked."""
+
+GRAINY: Final = 9.0
+BLOCKY: Final = 3.2
 ROUNDING_U: Final = 0.01
-BLINK: Final = 0.55
-JAW_OPEN: Final = 0.25
+CUT_AIR_U: Final = -0.35
+"""Less between hairline and photo's edge, and hair is missing rather than background."""
+
+MISSING: Final = 0.04
 STRAIGHT_DEG: Final = 6.0
 """A head turned by less looks straight into the camera."""
 
@@ -79,22 +98,6 @@ def head_pose_deg(face: Face) -> tuple[float, float, float]:
     return yaw, pitch, roll
 
 
-def sharpness(rgb: npt.NDArray[np.uint8], face: Face) -> float:
-    """Fine detail in the face at a common scale: spread of the Laplacian, in luma steps.
-
-    The face is scaled to 200 px first, so a large photo does not pass for a blurred one.
-    """
-    low, high = face.landmarks[:468, :2].min(0), face.landmarks[:468, :2].max(0)
-    height, width = rgb.shape[:2]
-    left, top = np.clip(low, 0, [width - 2, height - 2]).astype(int)
-    right, bottom = np.clip(np.ceil(high), [left + 2, top + 2], [width, height]).astype(int)
-    grey = cv2.cvtColor(np.ascontiguousarray(rgb[top:bottom, left:right]), cv2.COLOR_RGB2GRAY)
-    scale = GOOD_FACE_PX / (right - left)
-    if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return float(cv2.Laplacian(grey.astype(np.float32), cv2.CV_32F).std())
-
-
 def check_photo(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
     """Judge the photo around `face`; return warnings as sentences.
 
@@ -104,7 +107,7 @@ def check_photo(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
 
     Raises:
         AvatarRefusedError: `not_upright`, `not_frontal`, `too_small`, `blurred`, `lighting`, `cut_off`,
-            `eyes_closed` or `mouth_open`, with a sentence that says what to change.
+            `eyes_hidden`, `eyes_closed` or `mouth_open`, with a sentence that says what to change.
     """
     _refuse_pose(face)
     if face.width < MIN_FACE_PX:
@@ -120,20 +123,17 @@ def check_photo(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
         raise AvatarRefusedError(
             "cut_off", "The face is cut off by the photo's edge. Use a photo with the whole head."
         )
-    luma = _face_luma(rgb, face)
-    if not MIN_LUMA <= luma <= MAX_LUMA:
-        fault = "dark" if luma < MIN_LUMA else "bright"
-        raise AvatarRefusedError(
-            "lighting", f"The face is too {fault} to see its features. Use even, frontal light."
-        )
-    detail = sharpness(rgb, face)
-    if detail < MIN_SHARPNESS:
+    seen = clarity(rgb, face)
+    _refuse_light(seen)
+    if seen.detail < MIN_DETAIL:
         raise AvatarRefusedError(
             "blurred", "The face is blurred. Use a photo that is in focus and not enlarged."
         )
     return [
-        *_refuse_expression(face),
+        *_warn_about_pose(face),
+        *check_expression(face),
         *_warn_about_size(face),
+        *_warn_about_pixels(seen),
         *_warn_about_glasses(rgb, face),
         *_warn_about_cover(rgb, face),
     ]
@@ -147,18 +147,22 @@ def scores(rgb: npt.NDArray[np.uint8], face: Face) -> dict[str, float]:
         face: The face in it.
     """
     yaw, pitch, roll = head_pose_deg(face)
-    shapes = face.blendshapes
+    seen = clarity(rgb, face)
     return {
         "face_px": face.width,
-        "sharpness": sharpness(rgb, face),
-        "luma": _face_luma(rgb, face),
+        "detail": seen.detail,
+        "luma": seen.luma,
+        "burnt": seen.burnt,
+        "grain": seen.grain,
+        "blocks": seen.blocks,
         "yaw_deg": yaw,
         "pitch_deg": pitch,
         "roll_deg": roll,
         "lip_gap_u": lip_gap_u(face),
-        "jaw_open": shapes["jawOpen"],
-        "smile": (shapes["mouthSmileLeft"] + shapes["mouthSmileRight"]) / 2,
-        "blink": min(shapes["eyeBlinkLeft"], shapes["eyeBlinkRight"]),
+        "jaw_open": face.blendshapes["jawOpen"],
+        "smile": smile(face),
+        "blink": blink(face),
+        "eyes": sum(eye_openings(face)) / 2,
         "glasses": glasses_score(rgb, face),
         "lips": lips_score(rgb, face),
     }
@@ -174,11 +178,13 @@ def described(score: Mapping[str, float]) -> list[str]:
     glasses = "seem to be worn" if score["glasses"] >= WEARS else "are not seen"
     return [
         f"The face is {score['face_px']:.0f} pixels wide; from {GOOD_FACE_PX:.0f} on it is crisp.",
-        f"Its detail is {score['sharpness']:.1f}; below {MIN_SHARPNESS:.0f} it is blurred.",
+        f"Its detail is {score['detail']:.1f}; below {SOFT_DETAIL:.1f} it is soft.",
         f"Its brightness is {score['luma']:.0f} of 255; {MIN_LUMA:.0f} to {MAX_LUMA:.0f} will do.",
         f"It is turned {abs(score['yaw_deg']):.0f}, bowed or raised {abs(score['pitch_deg']):.0f} "
         f"and tilted {abs(score['roll_deg']):.0f} degrees; "
         + ("straight enough." if abs(pose) < STRAIGHT_DEG else "0 would be best."),
+        f"The eyes are open by {100 * score['eyes']:.0f} percent of their width; below "
+        f"{100 * HALF_SHUT:.0f} they look sleepy.",
         f"The lips are {100 * max(0.0, score['lip_gap_u']):.0f} percent of the eyes' distance "
         f"apart; {100 * LIP_GAP_U:.0f} or less count as closed.",
         f"The smile is {100 * score['smile']:.0f} of 100; up to {100 * SMILE:.0f} counts as neutral.",
@@ -191,12 +197,23 @@ def described(score: Mapping[str, float]) -> list[str]:
 def check_crop(portrait: CroppedPortrait) -> list[str]:
     """Return warnings about what the canvas lacks."""
     warnings = []
-    if portrait.air_u < AIR_U - ROUNDING_U:
+    if portrait.air_u < CUT_AIR_U:
+        warnings.append(
+            "The photo cuts the head off at the hair, and what is missing is continued blurred. "
+            "A photo with the whole head looks better."
+        )
+    elif portrait.air_u < AIR_U - ROUNDING_U:
         warnings.append(
             "There is little or no space above the hair; a nod may show the top edge. "
             "A photo with more background above the head looks better."
         )
-    if portrait.body_u < BODY_U - ROUNDING_U:
+    if portrait.missing > MISSING:
+        warnings.append(
+            f"The photo ends close below the chin: the lowest {100 * portrait.missing:.0f} percent "
+            "of the picture are made up and blurred, and breathing hardly shows. A photo with neck "
+            "and shoulders looks better; else try --size 512x512."
+        )
+    elif portrait.body_u < BODY_U - ROUNDING_U:
         warnings.append(
             "The shoulders are cut off close to the chin, so breathing will not show. "
             "A photo with neck and shoulders looks better."
@@ -204,16 +221,14 @@ def check_crop(portrait: CroppedPortrait) -> list[str]:
     return warnings
 
 
-def lip_gap_u(face: Face) -> float:
-    """Height of the gap between the inner lips at their middle, in inter-ocular distances."""
-    gap = face.landmarks[14, :2] - face.landmarks[13, :2]
-    return float(np.linalg.norm(gap) / max(face.iod, 1e-6))
-
-
 def _refuse_pose(face: Face) -> None:
     yaw, pitch, roll = head_pose_deg(face)
     if abs(roll) > MAX_ROLL_DEG:
-        how = "stands on its head" if abs(roll) > 135 else f"is tilted by {abs(roll):.0f} degrees"
+        how = (
+            "stands on its head"
+            if abs(roll) > 135
+            else f"is tilted by {math.ceil(abs(roll))} degrees"
+        )
         raise AvatarRefusedError("not_upright", f"The face {how}. Turn the photo upright.")
     if abs(yaw) > MAX_YAW_DEG:
         raise AvatarRefusedError(
@@ -225,29 +240,29 @@ def _refuse_pose(face: Face) -> None:
         way = "bowed" if pitch > 0 else "raised"
         raise AvatarRefusedError(
             "not_frontal",
-            f"The head is {way} by {abs(pitch):.0f} degrees; at most {MAX_PITCH_DEG:.0f} work. "
+            f"The head is {way} by {math.ceil(abs(pitch))} degrees; at most {MAX_PITCH_DEG:.0f} work. "
             "Use a photo taken at eye level.",
         )
 
 
-def _refuse_expression(face: Face) -> list[str]:
-    """Refuse what hides eyes or mouth; warn about what only looks worse."""
-    scores = face.blendshapes
-    if min(scores["eyeBlinkLeft"], scores["eyeBlinkRight"]) > BLINK:
-        raise AvatarRefusedError("eyes_closed", "The eyes are closed. Use a photo with open eyes.")
-    if scores["jawOpen"] > JAW_OPEN:
+def _refuse_light(seen: Clarity) -> None:
+    if seen.luma < MIN_LUMA:
         raise AvatarRefusedError(
-            "mouth_open", "The mouth is wide open. Use a photo with closed or nearly closed lips."
+            "lighting", "The face is too dark to see its features. Use even, frontal light."
         )
-    warnings = []
-    if lip_gap_u(face) > LIP_GAP_U:
-        warnings.append(
-            "The lips are parted; they are closed by calculation. "
-            "A photo with closed lips speaks more naturally."
+    if seen.luma > MAX_LUMA or seen.burnt > BURNT:
+        raise AvatarRefusedError(
+            "lighting",
+            "The face is too bright: its light is burnt out. Use a photo with less exposure.",
         )
-    if (scores["mouthSmileLeft"] + scores["mouthSmileRight"]) / 2 > SMILE:
-        warnings.append("The person smiles; a neutral mouth moves more naturally.")
-    return warnings
+
+
+def _warn_about_pose(face: Face) -> list[str]:
+    _, pitch, _ = head_pose_deg(face)
+    if abs(pitch) < GOOD_PITCH_DEG:
+        return []
+    way = "bowed" if pitch > 0 else "raised"
+    return [f"The head is {way}, and so it stays. A photo taken at eye level looks better."]
 
 
 def _warn_about_size(face: Face) -> list[str]:
@@ -257,6 +272,23 @@ def _warn_about_size(face: Face) -> list[str]:
         f"The face is {face.width:.0f} pixels wide; below {GOOD_FACE_PX:.0f} it is enlarged and "
         "looks soft."
     ]
+
+
+def _warn_about_pixels(seen: Clarity) -> list[str]:
+    told = []
+    if seen.detail < SOFT_DETAIL:
+        told.append("The face is a little out of focus, and so the avatar will look.")
+    if seen.luma < DIM_LUMA:
+        told.append("The face is dark in this photo, and so the avatar will look. Use more light.")
+    if seen.burnt > PARTLY_BURNT:
+        told.append(
+            "Parts of the face are burnt out to white. A photo with less exposure is better."
+        )
+    if seen.grain > GRAINY:
+        told.append("The photo is grainy; its grain moves along with the skin.")
+    if seen.blocks > BLOCKY:
+        told.append("The photo is strongly compressed; its blocks show. Use the original file.")
+    return told
 
 
 def _warn_about_glasses(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
@@ -275,11 +307,3 @@ def _warn_about_cover(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
         "The lips are hard to see; a hand, a microphone or a beard may cover them and would be "
         "torn when the avatar speaks. A photo with a free mouth looks better."
     ]
-
-
-def _face_luma(rgb: npt.NDArray[np.uint8], face: Face) -> float:
-    hull = cv2.convexHull(np.rint(face.landmarks[:468, :2]).astype(np.int32))
-    inside = np.zeros(rgb.shape[:2], np.uint8)
-    cv2.fillConvexPoly(inside, hull, 255)
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    return float(cv2.mean(grey, inside)[0])

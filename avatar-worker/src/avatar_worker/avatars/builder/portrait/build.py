@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,9 +14,9 @@ import numpy.typing as npt
 
 from avatar_worker.avatars.avatar import Avatar, Canvas, Layer, Mesh, Rig, Slit, Subject
 from avatar_worker.avatars.builder.background import Background, with_background
-from avatar_worker.avatars.builder.crop import crop_to_canvas
+from avatar_worker.avatars.builder.crop import CroppedPortrait, crop_to_canvas
 from avatar_worker.avatars.builder.glasses import WEARS, glasses_score
-from avatar_worker.avatars.builder.landmarks import find_faces
+from avatar_worker.avatars.builder.landmarks import Face, find_faces
 from avatar_worker.avatars.builder.matte import person_matte
 from avatar_worker.avatars.builder.quality import check_crop, check_photo, choose_face, scores
 from avatar_worker.version import __version__
@@ -36,6 +38,8 @@ from .unfold import unfolded
 POSE_LIMIT_DEG: Final = (10.0, 8.0, 6.0)
 MOUTH_INNER: Final = ("cavity", "tongue", "teeth_lower", "teeth_upper")
 SEAM_POINTS: Final = 21
+SAME_FACE: Final = 0.25
+"""A face on the canvas is the chosen one if its middle is off by less of its width."""
 
 IDLE: Final[dict[str, Any]] = {
     "style": "calm",
@@ -112,7 +116,7 @@ def build_portrait(
     portrait = crop_to_canvas(rgb, face, size)
     for sentence in check_crop(portrait):
         complain(sentence)
-    face = choose_face(find_faces(portrait.rgb))
+    face = _again(face, portrait)
     tell("cut the person out", 0.25)
     alpha, foreground = person_matte(portrait.rgb, face.landmarks)
     tell("build the rig", 0.75)
@@ -152,6 +156,18 @@ def build_portrait(
         rig=rig,
         layers={layer.role: layer for layer in layers},
     )
+
+
+def _again(face: Face, portrait: CroppedPortrait) -> Face:
+    """Measure the chosen face on the canvas, where all geometry lives.
+
+    The canvas may show others, who are background; should it show none, the photo's points do.
+    """
+    moved = replace(face, landmarks=portrait.to_canvas(face.landmarks))
+    for found in find_faces(portrait.rgb):
+        if math.dist(found.centre, moved.centre) < SAME_FACE * moved.width:
+            return found
+    return moved
 
 
 def _provenance(rgb: npt.NDArray[np.uint8], source_type: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from .measures import Measures
 from .mouth_shapes import JAW_U
 from .own_teeth import LUMA, own_teeth, reddened, skin_luma
 from .slit import Array, smoothstep
+from .tone import photo_tone
 
 UPPER_EDGE_MM: Final = 1.2
 LOWER_EDGE_MM: Final = 0.3
@@ -65,9 +66,12 @@ def mouth_layers(rgb: npt.NDArray[np.uint8], m: Measures) -> list[Layer]:
     ]
     if own is not None:
         pixels = np.dstack([to_bytes(own.colour), to_bytes(own.alpha * 255)])
-        return [*layers, Layer("teeth_upper", own.origin, pixels)]
-    row = _row(upper, rows.upper, UPPER_EDGE_MM, -1, light, enamel)
-    return [*layers, upper.layer("teeth_upper", *row)]
+        layers.append(Layer("teeth_upper", own.origin, pixels))
+    else:
+        row = _row(upper, rows.upper, UPPER_EDGE_MM, -1, light, enamel)
+        layers.append(upper.layer("teeth_upper", *row))
+    tone = photo_tone(rgb, m)
+    return [Layer(layer.role, layer.origin, tone.shown(layer.pixels)) for layer in layers]
 
 
 def interior_numbers(m: Measures) -> dict[str, object]:
