@@ -6,7 +6,7 @@ Pure arithmetic on small arrays. All renderers share it, so that they can only d
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -58,6 +58,16 @@ FOLD_STEPS: Final = 16
 
 GLINT_SHARE: Final = 0.3
 """How far the highlight travels with the iris."""
+
+_ONE: Final = np.float32(1)
+_CLOSE: Final = CONTROL_INDEX["mouthClose"]
+_TONGUE_UP: Final = CONTROL_INDEX["tongueUp"]
+_TONGUE_OUT: Final = CONTROL_INDEX["tongueOut"]
+_LOOKS: Final = tuple(
+    CONTROL_INDEX[f"eyeLook{way}{side}"]
+    for side in ("Left", "Right")
+    for way in ("Out", "In", "Down", "Up")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,64 +153,63 @@ class Driver:
 
     def drive(self, controls: FaceControls) -> Drive:
         """Say what to draw. What is not finite counts as 0."""
-        given = np.where(np.isfinite(controls.weights), controls.weights, np.float32(0))
-        weights = np.minimum(np.maximum(given @ self._matrix, self._floor), np.float32(1))
-        jaw = float(weights[self._jaw]) if self._jaw is not None else 0.0
-        seal = smoothstep(SEAL_FROM, SEAL_FULL, float(given[CONTROL_INDEX["mouthClose"]]))
-        weights[self._opening] *= 1.0 - seal
+        # Lists of Python's numbers: asking an array for one number costs as much as adding all up.
+        given, said = controls.weights, controls.weights.tolist()
+        if not math.isfinite(sum(said)):
+            given = np.where(np.isfinite(given), given, np.float32(0))
+            said = given.tolist()
+        weights = given @ self._matrix
+        np.maximum(weights, self._floor, out=weights)
+        np.minimum(weights, _ONE, out=weights)
+        found = weights.tolist()
+        jaw = found[self._jaw] if self._jaw is not None else 0.0
+        seal = smoothstep(SEAL_FROM, SEAL_FULL, said[_CLOSE])
+        if seal:
+            weights[self._opening] *= 1.0 - seal
         if self._seal is not None:
             weights[self._seal] = jaw * seal
         if self._close is not None:
             weights[self._close] = 1.0
-        shifts = {**self._mouth_shifts(jaw, given), **self._eye_shifts(given)}
-        lids = {
-            role: smoothstep(LID_FROM, LID_FULL, float(weights[k]))
-            for role, k in self._lids.items()
-        }
+        shifts = {**self._mouth_shifts(jaw, said), **self._eye_shifts(said)}
+        lids = {role: smoothstep(LID_FROM, LID_FULL, found[k]) for role, k in self._lids.items()}
         for role, shapes in self._folds.items():
-            mean = sum(float(weights[k]) for k in shapes) / len(shapes)
+            mean = sum(found[k] for k in shapes) / len(shapes)
             depth = smoothstep(FOLD_FROM, FOLD_FULL, mean)
             lids[role] = round(depth * FOLD_STEPS) / FOLD_STEPS
         return Drive(weights, clamp_pose(controls.head, self._limit), shifts, lids)
 
-    def _mouth_shifts(self, jaw: float, given: npt.NDArray[np.float32]) -> dict[str, Vector]:
+    def _mouth_shifts(self, jaw: float, said: Sequence[float]) -> dict[str, Vector]:
         inside = self._interior
         x, y = inside.mouth_down
         teeth = inside.jaw_px * jaw
         # From the front, a tongue between the teeth is a raised one.
-        raised = max(float(given[CONTROL_INDEX[name]]) for name in ("tongueUp", "tongueOut"))
-        raised = min(max(raised, 0.0), 1.0)
+        raised = _clamp(max(said[_TONGUE_UP], said[_TONGUE_OUT]), 0.0, 1.0)
         tongue = inside.tongue_jaw_px * jaw - inside.tongue_up_px * raised
         return {"teeth_lower": (x * teeth, y * teeth), "tongue": (x * tongue, y * tongue)}
 
-    def _eye_shifts(self, given: npt.NDArray[np.float32]) -> dict[str, Vector]:
-        shifts = {}
-        for side, angles in zip(("l", "r"), gaze_angles(given), strict=True):
-            x, y = (self._interior.gaze_px * math.sin(math.radians(a)) for a in angles)
+    def _eye_shifts(self, said: Sequence[float]) -> dict[str, Vector]:
+        shifts, reach = {}, self._interior.gaze_px
+        for side, (aside, down) in zip("lr", gaze_angles(said), strict=True):
+            x, y = reach * math.sin(math.radians(aside)), reach * math.sin(math.radians(down))
             shifts[f"iris_{side}"] = (x, y)
             shifts[f"glint_{side}"] = (GLINT_SHARE * x, GLINT_SHARE * y)
         return shifts
 
 
-def gaze_angles(weights: npt.NDArray[np.float32]) -> tuple[Vector, Vector]:
+def gaze_angles(weights: Sequence[float]) -> tuple[Vector, Vector]:
     """Where the eyes look: (aside, down) of the subject's left eye, then of the right, in degrees.
 
     Positive is to image right and downwards. Both eyes share one direction, the mean of what is
     said about them, but may converge or part by `MOST_CONVERGENCE_DEG` each.
 
     Args:
-        weights: Control weights, in `CONTROL_NAMES` order. (54,).
+        weights: Control weights, in `CONTROL_NAMES` order, 54.
     """
-
-    def at(name: str) -> float:
-        return min(max(float(weights[CONTROL_INDEX[name]]), 0.0), 1.0)
-
-    left = IN_OUT_DEG * (at("eyeLookOutLeft") - at("eyeLookInLeft"))
-    right = IN_OUT_DEG * (at("eyeLookInRight") - at("eyeLookOutRight"))
-    down = 0.5 * sum(
-        DOWN_DEG * at(f"eyeLookDown{side}") - UP_DEG * at(f"eyeLookUp{side}")
-        for side in ("Left", "Right")
+    out_l, in_l, down_l, up_l, out_r, in_r, down_r, up_r = (
+        _clamp(weights[k], 0.0, 1.0) for k in _LOOKS
     )
+    left, right = IN_OUT_DEG * (out_l - in_l), IN_OUT_DEG * (in_r - out_r)
+    down = 0.5 * (DOWN_DEG * (down_l + down_r) - UP_DEG * (up_l + up_r))
     down = _clamp(down, -MOST_UP_DEG, MOST_DOWN_DEG)
     aside = _clamp(0.5 * (left + right), -MOST_ASIDE_DEG, MOST_ASIDE_DEG)
     apart = _clamp(0.5 * (left - right), -MOST_CONVERGENCE_DEG, MOST_CONVERGENCE_DEG)
@@ -209,12 +218,14 @@ def gaze_angles(weights: npt.NDArray[np.float32]) -> tuple[Vector, Vector]:
 
 def clamp_pose(head: HeadPose, limit_deg: tuple[float, float, float]) -> HeadPose:
     """Bring a pose within the avatar's limits; what is not finite becomes 0."""
-    yaw, pitch, roll = (
-        _clamp(value if math.isfinite(value) else 0.0, -limit, limit)
-        for value, limit in zip((head.yaw, head.pitch, head.roll), limit_deg, strict=True)
+    yaw, pitch, roll = limit_deg
+    return HeadPose(
+        yaw=_within(head.yaw, yaw),
+        pitch=_within(head.pitch, pitch),
+        roll=_within(head.roll, roll),
+        x=_within(head.x, 1.0),
+        y=_within(head.y, 1.0),
     )
-    x, y = (_clamp(v if math.isfinite(v) else 0.0, -1.0, 1.0) for v in (head.x, head.y))
-    return HeadPose(yaw=yaw, pitch=pitch, roll=roll, x=x, y=y)
 
 
 def smoothstep(start: float, end: float, value: float) -> float:
@@ -223,5 +234,9 @@ def smoothstep(start: float, end: float, value: float) -> float:
     return t * t * (3.0 - 2.0 * t)
 
 
+def _within(value: float, limit: float) -> float:
+    return _clamp(value, -limit, limit) if math.isfinite(value) else 0.0
+
+
 def _clamp(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
+    return low if value < low else high if value > high else value

@@ -1,7 +1,7 @@
 """Where a point of the screen lies in a mesh that is a regular grid, found from a place nearby.
 
 A general mesh is traced triangle by triangle (`nodes.trace`). Meshes that avatars are built with
-are grids, so the way to a node leads over a few triangles from the one where its neighbour lies.
+are grids, so the way to a point leads over a few triangles from one where it nearly lies.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .compiling import Array, compiled, folded
+from .compiling import Array, folded
 from .nodes import EDGE, PAD, SMALLEST_AREA
 from .vertices import Sheet
 
@@ -20,9 +20,6 @@ Grid = npt.NDArray[np.int64]
 
 NO_GRID: Final[Grid] = np.zeros(6, np.int64)
 """A grid in which nothing is found."""
-
-ASK_ALL: Final = np.zeros((0, 0), np.uint8)
-"""An `away` that spares no node."""
 
 
 def grid_of(sheet: Sheet) -> Grid | None:
@@ -122,75 +119,3 @@ def find(
 def fixed(value: float, last: int) -> int:
     """A texture coordinate in 16.16 fixed point, no farther off than textures are padded."""
     return int(65536.0 * min(max(value, 1.0 - PAD), last + PAD - 1.0))
-
-
-@compiled
-def walk(
-    grid: Array,
-    xy: Array,
-    step: int,
-    last_x: int,
-    last_y: int,
-    at: Array,
-    owner: Array,
-    tag: int,
-    away: Array,
-) -> tuple[int, int, int, int]:
-    """Fill in every node that lies in a mesh.
-
-    Args:
-        grid: The mesh.
-        xy: Screen positions of vertices. float32, (V, 2).
-        step: Pixels from node to node.
-        last_x: The picture's last column; nodes beyond it are asked there.
-        last_y: The picture's last row; the same.
-        at: Nodes. int32, (2, rows, columns).
-        owner: Set to `tag` where a node was found. uint8, (rows, columns).
-        tag: The mesh's number.
-        away: From `textures.away_of`; a node that shows nothing of the person wherever the mesh has
-            moved is not asked and stands for its own place. With no rows, all are asked.
-
-    Returns:
-        Left, top, right, bottom of the nodes that were asked.
-    """
-    mesh = numbers_of(grid)
-    start, columns, rows, cell, rest_x, rest_y = mesh
-    low_x, low_y, high_x, high_y = xy[start, 0], xy[start, 1], xy[start, 0], xy[start, 1]
-    for n in range(start, start + columns * rows):
-        low_x, high_x = min(low_x, xy[n, 0]), max(high_x, xy[n, 0])
-        low_y, high_y = min(low_y, xy[n, 1]), max(high_y, xy[n, 1])
-    left, top = max(int(low_x), 0) // step, max(int(low_y), 0) // step
-    right = min(max(int(high_x), -1) // step + 2, at.shape[2])
-    bottom = min(max(int(high_y), -1) // step + 2, at.shape[1])
-    asks_all, per_pixel = away.shape[0] == 0, 1.0 / cell
-    reach = 0.0 if asks_all else _farthest(grid, xy) + step + 2.0
-    for row in range(top, bottom):
-        y = min(row * step, last_y)
-        # A mesh moves by less than a few cells: the way is short from where the node lies at rest.
-        j = max(min(int(np.float64(y - rest_y) * per_pixel), rows - 2), 0)
-        for column in range(left, right):
-            x = min(column * step, last_x)
-            if not asks_all and away[row, column] > reach:
-                at[0, row, column], at[1, row, column] = x << 16, y << 16
-                continue
-            i = max(min(int(np.float64(x - rest_x) * per_pixel), columns - 2), 0)
-            found, _, u, v = find(mesh, xy, np.float64(x), np.float64(y), i, j)
-            if found >= 0:
-                at[0, row, column], at[1, row, column] = fixed(u, last_x), fixed(v, last_y)
-                owner[row, column] = tag
-    return left, top, right, bottom
-
-
-@folded
-def _farthest(grid: Array, xy: Array) -> Any:
-    """How far any vertex has moved to a side, pixels."""
-    start, cell = grid[0], np.float32(grid[3])
-    farthest = np.float32(0)
-    for j in range(grid[2]):
-        y = np.float32(grid[5]) + cell * np.float32(j)
-        first = np.uintp(start + j * grid[1])
-        for i in range(np.uintp(grid[1])):
-            x = np.float32(grid[4]) + cell * np.float32(i)
-            farthest = max(farthest, abs(xy[first + i, 0] - x))
-            farthest = max(farthest, abs(xy[first + i, 1] - y))
-    return farthest

@@ -15,9 +15,10 @@ from .lids import lay_lid
 from .placing import Placer
 from .planes import Part
 from .prepared import Prepared, ReadyMesh, ReadySlit, Skin
+from .rows import ASK_ALL, walk
 from .shape_weights import Drive
 from .vertices import Floats
-from .walk import ASK_ALL, NO_GRID, walk
+from .walk import NO_GRID
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom."""
@@ -147,10 +148,11 @@ class Workspace:
     ) -> None:
         ready = self.prepared
         table = slit.table.copy()
-        for row, part in zip(table, slit.opening.parts, strict=True):
+        for row, part in enumerate(slit.opening.parts):
             x, y = drive.shifts.get(part.role, (0.0, 0.0))
-            row[3] += round(x * 65536)
-            row[4] += round(y * 65536)
+            if x or y:
+                table[row, 3] += round(x * 65536)
+                table[row, 4] += round(y * 65536)
         tag, grid = 1 + i, slit.inner.grid
         if grid is None:
             self._inner.fill(nodes.UNSEEN)
