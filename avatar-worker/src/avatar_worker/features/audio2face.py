@@ -90,6 +90,8 @@ class Audio2Face:
         self._look_ahead = look_ahead
         kept, history = _rest()
         self._rest = kept, self._net.rest(history)
+        # The loops are compiled, or loaded, before a voice waits for them.
+        self.step([(self.open(), np.zeros(STEP, np.float32))])
 
     @property
     def look_ahead(self) -> Ticks:

@@ -15,9 +15,11 @@ import numpy.typing as npt
 
 from avatar_worker.frames import ANALYSIS_RATE, Tone
 
+from .compiling import compiled
 from .mel import STEP
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 
 PITCH_RANGE_HZ: Final = (70.0, 400.0)
 SILENCE_DB: Final = -90.0
@@ -31,6 +33,11 @@ _TAPS: Final = 33
 _WINDOW: Final = 160  # 40 ms at 4 kHz: three periods of the lowest voice
 _LAGS: Final = (9, 59)  # 444 to 68 Hz; one beyond the range on either side
 _HOP: Final = STEP // _DECIMATION // 2  # 80: 20 ms
+_KEPT: Final = _WINDOW + _LAGS[1]  # 219 samples before a step
+_HEARD: Final = _KEPT + 2 * _HOP
+_HALF: Final = STEP // 2
+_ASKED: Final = _LAGS[1] - _LAGS[0] + 1  # 51
+_MANY: Final = 56  # eight times seven, for eight are multiplied at a time
 _VOICED: Final = 0.55
 _OCTAVE: Final = 0.88
 _JUMP: Final = 1.3
@@ -44,21 +51,24 @@ def _low_pass() -> Floats:
 
 
 _LOW_PASS: Final = _low_pass()
-_NOTHING: Final = np.zeros(1)
 
 
 class ToneStream:
     """One voice. What it says of a moment is measured over the 55 ms before that moment."""
 
-    __slots__ = ("_last_hz", "_sound", "_tail")
+    __slots__ = ("_hz", "_last_hz", "_likeness", "_rows", "_sound", "_squares", "_tail")
 
     def __init__(self) -> None:
+        self._rows = np.empty((_DECIMATION, (STEP + _TAPS - 1) // _DECIMATION), np.float32)
+        self._squares = np.empty(_HEARD + 1)
+        self._likeness = np.empty((2, _MANY), np.float32)
+        self._hz = np.empty(2)
         self.reset()
 
     def reset(self) -> None:
         """Forget what was heard."""
         self._tail = np.zeros(_TAPS - 1, np.float32)
-        self._sound = np.zeros(_WINDOW + _LAGS[1], np.float32)
+        self._sound = np.zeros(_HEARD, np.float32)
         self._last_hz = 0.0
 
     def step(self, pcm: Floats) -> tuple[Tone, Tone]:
@@ -75,19 +85,13 @@ class ToneStream:
         """
         if pcm.shape != (STEP,):
             raise ValueError(f"a step is {STEP} samples, not {pcm.shape}")
-        raw = np.concatenate([self._tail, pcm])
-        self._tail = raw[STEP:]
-        low = np.convolve(raw, _LOW_PASS, "valid")[::_DECIMATION]
-        self._sound = np.concatenate([self._sound[-(_WINDOW + _LAGS[1]) :], low])
-        levels = _levels(pcm)
-        likeness = _likeness(self._sound)
-        first, second = (
-            self._tone(row, level) for row, level in zip(likeness, levels, strict=True)
-        )
+        _follow(pcm, self._tail, self._sound, self._rows)
+        _pitches(self._sound, self._squares, self._likeness, self._hz)
+        first, second = map(self._tone, self._hz.tolist(), _levels(pcm))
         return first, second
 
-    def _tone(self, likeness: Floats, level_db: float) -> Tone:
-        hz = _pitch(likeness) if level_db > QUIET_DB else 0.0
+    def _tone(self, hz: float, level_db: float) -> Tone:
+        hz = hz if level_db > QUIET_DB else 0.0
         before, self._last_hz = self._last_hz, hz
         # A pitch that stands alone, or an octave away from its neighbour, is a mistake.
         steady = before > 0 and 1 / _JUMP < hz / before < _JUMP
@@ -96,45 +100,84 @@ class ToneStream:
 
 def _levels(pcm: Floats) -> list[float]:
     """Return the level of both halves, dB."""
-    half = STEP // 2
-    power = [float(np.dot(part, part)) / half for part in (pcm[:half], pcm[half:])]
+    power = [float(np.dot(half, half)) / _HALF for half in (pcm[:_HALF], pcm[_HALF:])]
     return [min(0.0, max(SILENCE_DB, 10 * math.log10(p + 1e-9))) for p in power]
 
 
-def _likeness(sound: Floats) -> list[Floats]:
-    """Return how alike both halves of the newest sound are to what was before, 51 lags each.
+@compiled
+def _follow(pcm: Floats, tail: Floats, sound: Floats, rows: Floats) -> None:
+    """Append a step to the sound at 4 kHz: every fourth sample, through the low pass.
 
     Args:
-        sound: At 4 kHz; the last 80 samples are the second half of a step. float32, (379,).
+        pcm: Samples at 16 kHz. (640,).
+        tail: The 32 before them. Changed in place.
+        sound: The newest 379 at 4 kHz. Changed in place.
+        rows: Room for every fourth sample in each of four rows: there a tap meets 160 of them side
+            by side. (4, 168).
     """
-    squares = np.concatenate([_NOTHING, np.cumsum(np.square(sound), dtype=np.float64)])
-    energy = squares[_WINDOW:] - squares[:-_WINDOW]
-    alike = []
-    for end in (len(sound) - _HOP, len(sound)):
+    old = len(tail) // _DECIMATION
+    for row in range(_DECIMATION):
+        for i in range(old):
+            rows[row, i] = tail[_DECIMATION * i + row]
+        for i in range(2 * _HOP):
+            rows[row, old + i] = pcm[_DECIMATION * i + row]
+    for i in range(len(tail)):
+        tail[i] = pcm[STEP - len(tail) + i]
+    for i in range(_KEPT):
+        sound[i] = sound[2 * _HOP + i]
+    for i in range(2 * _HOP):
+        sound[_KEPT + i] = 0
+    for tap in range(_TAPS):
+        row, shift = tap % _DECIMATION, tap // _DECIMATION
+        for i in range(2 * _HOP):
+            sound[_KEPT + i] += rows[row, shift + i] * _LOW_PASS[tap]
+
+
+@compiled
+def _pitches(sound: Floats, squares: Doubles, likeness: Floats, hz: Doubles) -> None:
+    """Say how high the voice is at the end of both halves of a step.
+
+    Args:
+        sound: The newest 379 at 4 kHz.
+        squares: Room for their squares, summed from the start. (380,).
+        likeness: Room for how alike 40 ms are to what was before, and for products, the longest lag
+            first. (2, 56), of which 51 are used.
+        hz: Becomes the pitches, 0 without a voice. (2,).
+    """
+    squares[0] = 0
+    for i in range(_HEARD):
+        squares[i + 1] = squares[i] + np.float64(sound[i]) * np.float64(sound[i])
+    alike, products = likeness[0], likeness[1]
+    for half in range(2):
+        end = _HEARD - _HOP + half * _HOP
         start = end - _WINDOW
-        first, last = start - _LAGS[1], start - _LAGS[0]
-        now, past = sound[start:end], sound[first : last + _WINDOW]
-        # Longest lag first, so the answer is turned round.
-        product = np.correlate(past, now, "valid")[::-1]
-        scale = np.sqrt(energy[start] * energy[first : last + 1][::-1] + 1e-9)
-        alike.append((product / scale).astype(np.float32))
-    return alike
+        far, energy = start - _LAGS[1], squares[end] - squares[start]
+        for n in range(_MANY):
+            products[n] = 0
+        for i in range(_WINDOW):
+            for n in range(_MANY):
+                products[n] += sound[start + i] * sound[far + i + n]
+        for n in range(_ASKED):
+            before = squares[far + n + _WINDOW] - squares[far + n]
+            alike[_ASKED - 1 - n] = np.float64(products[n]) / math.sqrt(energy * before + 1e-9)
+        hz[half] = _pitch(alike)
 
 
+@compiled
 def _pitch(likeness: Floats) -> float:
     """Return the pitch of one moment in Hz, 0 without a voice. `likeness` is (51,)."""
-    heights = likeness[1:-1]
-    best = float(heights.max())
+    last = _ASKED - 1
+    best = likeness[1]
+    for at in range(2, last):
+        best = likeness[at] if likeness[at] > best else best
     if best < _VOICED:
         return 0.0
     # Two periods are as alike as one: take the shortest that is about as good.
-    good = (heights > _OCTAVE * best) & (heights >= likeness[:-2]) & (heights > likeness[2:])
-    at = int(good.argmax()) + 1
-    if not good[at - 1]:
-        return 0.0
-    left, top, right = (float(likeness[at + i]) for i in (-1, 0, 1))
-    bend = left - 2 * top + right
-    shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
-    hz = _RATE / (_LAGS[0] + at + shift)
-    low, high = PITCH_RANGE_HZ
-    return hz if low <= hz <= high else 0.0
+    for at in range(1, last):
+        left, top, right = likeness[at - 1], likeness[at], likeness[at + 1]
+        if top > _OCTAVE * best and top >= left and top > right:
+            bend = np.float64(left) - 2 * np.float64(top) + np.float64(right)
+            shift = 0.5 * (np.float64(left) - np.float64(right)) / bend if bend < 0 else 0.0
+            hz = _RATE / (_LAGS[0] + at + shift)
+            return hz if PITCH_RANGE_HZ[0] <= hz <= PITCH_RANGE_HZ[1] else 0.0
+    return 0.0

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+import numpy as np
+
 from avatar_worker.avatars import Avatar
 from avatar_worker.avatars.library import AvatarLibrary
 from avatar_worker.clock import TICKS_PER_SECOND, MonotonicClock, Ticks, ms
@@ -15,6 +17,7 @@ from avatar_worker.config import Settings
 from avatar_worker.engine import Engine, PictureOrder, Pipeline
 from avatar_worker.errors import AvatarError, DeviceError
 from avatar_worker.features import Audio2Face
+from avatar_worker.frames import ANALYSIS_RATE
 from avatar_worker.render import Renderer
 from avatar_worker.render.choose import make_renderer, most_at_once
 from avatar_worker.room.dispatch import DispatchDoor, DispatchOptions
@@ -106,13 +109,15 @@ def build_worker(settings: Settings, renderer: Renderer | None = None) -> Worker
 
 
 def _warm_up(engine: Engine, library: AvatarLibrary, avatar_id: str) -> None:
-    """Draw one picture before the first session comes: it loads, or compiles, every loop."""
+    """Draw one speaking picture before the first session comes: it loads, or compiles, every loop."""
     with suppress(AvatarError):
         avatar = library.open(avatar_id)
         drawn = threading.Event()
         seat = engine.open(avatar, seed=0, drawn=lambda order, frame: drawn.set()).result()
         now = MonotonicClock().now()
-        seat.submit(PictureOrder(pts=now, speaking=False), deadline=Ticks(now + WARM_UP))
+        still = np.zeros(ANALYSIS_RATE // 25, np.float32)
+        order = PictureOrder(pts=now, speaking=True, analysis=still)
+        seat.submit(order, deadline=Ticks(now + WARM_UP))
         drawn.wait(WARM_UP / TICKS_PER_SECOND)
         seat.close()
 
