@@ -192,6 +192,18 @@ def test_a_photo_that_ends_below_the_chin_is_said_to_be_made_up_there(
     assert square.missing < short.missing
 
 
+def test_a_photo_that_ends_beside_the_head_is_remarked(
+    near: Image, near_face: Face, canvas: Canvas
+) -> None:
+    wide = crop_to_canvas(near, near_face, canvas)
+    assert not any("beside the head" in remark for remark in quality.check_crop(wide))
+    left, right = (int(v) for v in np.percentile(near_face.landmarks[:468, 0], [0, 100]))
+    moved = near_face.landmarks - np.array([left - 30, 0, 0], np.float32)
+    face = dataclasses.replace(near_face, landmarks=moved)
+    narrow = crop_to_canvas(np.ascontiguousarray(near[:, left - 30 : right + 30]), face, canvas)
+    assert any("beside the head" in remark for remark in quality.check_crop(narrow))
+
+
 def test_a_head_that_the_photo_cuts_off_is_remarked(
     near: Image, near_face: Face, canvas: Canvas
 ) -> None:

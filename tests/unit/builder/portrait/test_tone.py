@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from avatar_worker.avatars.builder.portrait.interior import mouth_layers
+from avatar_worker.avatars.builder.portrait.build import build_portrait
 from avatar_worker.avatars.builder.portrait.tone import photo_tone
-from fakes.portraits import NAMES, built, measured
+from fakes.portraits import NAMES, built, measured, photo
 
 Image = npt.NDArray[np.uint8]
 
@@ -49,10 +49,20 @@ def test_dim_light_is_no_lack_of_colour(name: str, light: float) -> None:
     assert photo_tone(dim, measured(name)).share == 0
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_grey_photo_has_a_grey_mouth(name: str) -> None:
-    for layer in mouth_layers(grey(skin(name)), measured(name)):
-        assert np.abs(hue(layer.pixels)).max() <= 2
+def test_a_grey_photo_makes_a_grey_avatar() -> None:
+    """Mouth, lids and folds are painted; of the photo itself nothing may change."""
+    avatar = build_portrait(
+        grey(photo("actor")), avatar_id="g", name="G", consent={"subject": "synthetic"}
+    )
+    coloured = [layer for layer in avatar.layers.values() if layer.pixels.shape[-1] >= 3]
+    assert {"cavity", "tongue", "lid_l", "fold_l"} <= {layer.role for layer in coloured}
+    for layer in coloured:
+        assert np.abs(hue(layer.pixels)).max() <= 3, layer.role
+
+
+def test_masks_have_no_tone() -> None:
+    mask = built("actor").layers["mask_upper"]
+    assert photo_tone(grey(skin("actor")), measured("actor")).over(mask) is mask
 
 
 def test_a_toned_photo_has_a_mouth_of_its_tone() -> None:

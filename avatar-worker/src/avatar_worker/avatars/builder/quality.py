@@ -45,7 +45,7 @@ MIN_DETAIL, SOFT_DETAIL = 3.3, 4.5
 """In percent of the face's contrast: below the first it is blurred, below the second soft."""
 
 MIN_LUMA, MAX_LUMA = 28.0, 235.0
-DIM_LUMA: Final = 50.0
+DIM_LUMA: Final = 55.0
 BURNT, PARTLY_BURNT = 0.25, 0.10
 """Shares of the face: from the first on nothing is left to see, from the second on it is remarked."""
 
@@ -56,6 +56,8 @@ CUT_AIR_U: Final = -0.35
 """Less between hairline and photo's edge, and hair is missing rather than background."""
 
 MISSING: Final = 0.04
+SIDES: Final = 0.08
+"""Shares of the canvas's height and width."""
 STRAIGHT_DEG: Final = 6.0
 """A head turned by less looks straight into the camera."""
 
@@ -217,6 +219,11 @@ def check_crop(portrait: CroppedPortrait) -> list[str]:
         warnings.append(
             "The shoulders are cut off close to the chin, so breathing will not show. "
             "A photo with neck and shoulders looks better."
+        )
+    if float((portrait.valid.max(0) == 0).mean()) > SIDES:
+        warnings.append(
+            "The photo ends close beside the head; what is missing is continued blurred. "
+            "A wider photo looks better."
         )
     return warnings
 

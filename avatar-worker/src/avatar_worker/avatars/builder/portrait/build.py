@@ -33,6 +33,7 @@ from .mesh import build_meshes
 from .shapes import SHAPES
 from .slit import Array, Opening
 from .textures import masks, plate, skin
+from .tone import photo_tone
 from .unfold import unfolded
 
 POSE_LIMIT_DEG: Final = (10.0, 8.0, 6.0)
@@ -191,14 +192,14 @@ def _layers(
 ) -> list[Layer]:
     height, width = alpha.shape
     layers = [
-        plate(rgb, alpha, m.u),
         skin(rgb, alpha, foreground, m),
         *masks(m, width, height, meshes),
         *mouth_layers(rgb, m),
     ]
     for side in EYES:
         layers += [*eye_layers(rgb, m, side), lid_layer(rgb, m, side)]
-    return [*layers, *fold_layers(rgb, m)]
+    tone = photo_tone(rgb, m)
+    return [plate(rgb, alpha, m.u), *map(tone.over, [*layers, *fold_layers(rgb, m)])]
 
 
 def _subject(m: Measures, depth: Depth) -> Subject:

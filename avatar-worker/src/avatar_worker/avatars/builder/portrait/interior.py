@@ -20,7 +20,6 @@ from .measures import Measures
 from .mouth_shapes import JAW_U
 from .own_teeth import LUMA, own_teeth, reddened, skin_luma
 from .slit import Array, smoothstep
-from .tone import photo_tone
 
 UPPER_EDGE_MM: Final = 1.2
 LOWER_EDGE_MM: Final = 0.3
@@ -70,8 +69,7 @@ def mouth_layers(rgb: npt.NDArray[np.uint8], m: Measures) -> list[Layer]:
     else:
         row = _row(upper, rows.upper, UPPER_EDGE_MM, -1, light, enamel)
         layers.append(upper.layer("teeth_upper", *row))
-    tone = photo_tone(rgb, m)
-    return [Layer(layer.role, layer.origin, tone.shown(layer.pixels)) for layer in layers]
+    return layers
 
 
 def interior_numbers(m: Measures) -> dict[str, object]:

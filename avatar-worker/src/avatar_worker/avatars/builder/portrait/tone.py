@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from avatar_worker.avatars.avatar import Layer
+
 from .measures import Measures
 from .own_teeth import LUMA
 from .slit import Array, smoothstep
@@ -38,6 +40,12 @@ class Tone:
 
     share: float
     curve: Array
+
+    def over(self, layer: Layer) -> Layer:
+        """Return a layer as the photo would show it; masks stay as they are."""
+        if self.share == 0 or layer.pixels.shape[-1] < 3:
+            return layer
+        return Layer(layer.role, layer.origin, self.shown(layer.pixels))
 
     def shown(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Return painted colours as the photo would show them. uint8, (h, w, 3 or 4)."""
