@@ -142,7 +142,7 @@ async def test_a_second_visitor_gets_an_avatar_too(browser: Browser) -> None:
         for page in pages:
             await page.goto(url)
         for page in pages:
-            await expect(page.locator(".stage.live")).to_be_visible(timeout=20_000)
+            await expect(page.locator(".stage.live")).to_be_visible(timeout=40_000)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

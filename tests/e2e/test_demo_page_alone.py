@@ -17,6 +17,8 @@ from avatar_worker.demo.livekit_server import LiveKitServer
 from avatar_worker.demo.page import DemoPage
 from fakes.browser import LOUDNESS, VIDEO_HASH, complaints
 from fakes.stand_in import stand_in
+from fakes.tokens import admin
+from livekit import api
 
 pytestmark = pytest.mark.e2e
 
@@ -32,9 +34,16 @@ async def served(server: LiveKitServer, url: str | None = None) -> AsyncIterator
         yield str(http.make_url("/"))
 
 
-async def open_page(browser: Browser, url: str, **context: object) -> tuple[Page, str, list[str]]:
-    """Open the page; the page, its room, and where its complaints will appear."""
+async def open_page(
+    browser: Browser, url: str, *, clock: bool = False, **context: object
+) -> tuple[Page, str, list[str]]:
+    """Open the page; the page, its room, and where its complaints will appear.
+
+    With `clock` the page's time can be moved on.
+    """
     page = await browser.new_page(**context)  # type: ignore[arg-type]
+    if clock:
+        await page.clock.install()
     lines = complaints(page)
     async with page.expect_response("**/demo/token") as response:
         await page.goto(url)
@@ -143,17 +152,53 @@ async def test_a_room_that_cannot_be_opened_is_said_in_a_sentence(
         )
 
 
-async def test_an_avatar_that_never_comes_is_said_in_a_sentence(
+async def test_where_no_agent_comes_two_more_rooms_are_tried_and_then_it_is_said(
     livekit_server: LiveKitServer, browser: Browser
 ) -> None:
-    async with served(livekit_server) as url:
-        page = await browser.new_page()
-        await page.clock.install()
-        await page.goto(url)
+    async with served(livekit_server) as url, admin(livekit_server) as server_api:
+        page, first, _ = await open_page(browser, url, clock=True)
+        rooms = [first]
         status = page.get_by_role("status")
+        for _ in range(2):
+            await expect(status).to_have_text("Getting ready …", timeout=15_000)
+            async with page.expect_response("**/demo/token") as response:
+                await page.clock.fast_forward(8_500)
+            rooms.append((await (await response.value).json())["room"])
+            await expect(page.get_by_label("Your message")).to_be_disabled()
         await expect(status).to_have_text("Getting ready …", timeout=15_000)
         await page.clock.fast_forward(21_000)
         await expect(status).to_contain_text("No avatar has come.")
+        there = await server_api.room.list_rooms(api.ListRoomsRequest(names=rooms))
+        assert [room.name for room in there.rooms] == rooms[-1:]
+
+
+async def test_an_agent_that_comes_to_the_second_room_is_talked_to_there(
+    livekit_server: LiveKitServer, browser: Browser
+) -> None:
+    async with served(livekit_server) as url:
+        page, _, _ = await open_page(browser, url, clock=True)
+        await expect(page.get_by_role("status")).to_have_text("Getting ready …", timeout=15_000)
+        async with page.expect_response("**/demo/token") as response:
+            await page.clock.fast_forward(8_500)
+        room = (await (await response.value).json())["room"]
+        async with stand_in(livekit_server, room) as agent:
+            await agent.is_in_state("listening")
+            await expect(page.locator(".stage.live")).to_be_visible(timeout=15_000)
+            await page.get_by_label("Your message").fill("here?")
+            await page.keyboard.press("Enter")
+            assert await asyncio.wait_for(agent.heard.get(), 15.0) == "here?"
+            await expect(page.get_by_role("status")).to_have_text("Listening")
+
+
+async def test_an_avatar_that_does_not_follow_its_agent_is_said_in_a_sentence(
+    livekit_server: LiveKitServer, browser: Browser
+) -> None:
+    async with served(livekit_server) as url:
+        page, room, _ = await open_page(browser, url, clock=True)
+        async with stand_in(livekit_server, room, avatar=False):
+            await expect(page.get_by_label("Your message")).to_be_enabled(timeout=15_000)
+            await page.clock.fast_forward(21_000)
+            await expect(page.get_by_role("status")).to_contain_text("No avatar has come.")
 
 
 async def test_leaving_the_page_closes_the_room_at_once(

@@ -91,19 +91,23 @@ class StandIn:
 
 
 @asynccontextmanager
-async def stand_in(server: LiveKitServer, room: str) -> AsyncIterator[StandIn]:
-    """An agent and an avatar in a room until the end of the block."""
-    agent, avatar = rtc.Room(), rtc.Room()
+async def stand_in(
+    server: LiveKitServer, room: str, *, avatar: bool = True
+) -> AsyncIterator[StandIn]:
+    """An agent and, if wanted, an avatar in a room until the end of the block."""
+    agent, face = rtc.Room(), rtc.Room()
     ending = asyncio.Event()
     this = StandIn(agent=agent, loud=asyncio.Event())
     agent.register_text_stream_handler("lk.chat", this._on_chat)
     await agent.connect(server.url, agent_token(server, room, identity=AGENT))
-    await avatar.connect(server.url, avatar_token(server, room, identity=AVATAR, on_behalf=AGENT))
-    publishing = asyncio.create_task(publish_card(avatar, ending, this.loud), name="test card")
-    try:
-        yield this
-    finally:
-        ending.set()
-        await publishing
-        await avatar.disconnect()
-        await agent.disconnect()
+    async with asyncio.TaskGroup() as publishing:
+        try:
+            if avatar:
+                token = avatar_token(server, room, identity=AVATAR, on_behalf=AGENT)
+                await face.connect(server.url, token)
+                publishing.create_task(publish_card(face, ending, this.loud), name="test card")
+            yield this
+        finally:
+            ending.set()
+    await face.disconnect()
+    await agent.disconnect()

@@ -9,6 +9,9 @@
   const ON_BEHALF = "lk.publish_on_behalf";
   const MAX_LINES = 200;
   const PATIENCE_MS = 20_000;
+  // LiveKit may lose what calls the agent: an empty room is left for another one, twice.
+  const EMPTY_MS = 8_000;
+  const OTHER_ROOMS = 2;
 
   const SENTENCES = {
     connecting: "Connecting …",
@@ -93,17 +96,17 @@
     }
   }
 
-  function follow(room) {
-    const isAgent = (participant) =>
-      participant.isAgent && !participant.attributes[ON_BEHALF];
+  const isAgent = (participant) => participant.isAgent && !participant.attributes[ON_BEHALF];
+  const hasAgent = (room) => [...room.remoteParticipants.values()].some(isAgent);
 
+  function follow(room) {
     const showAgentState = (participant) => {
       const state = isAgent(participant) && participant.attributes[AGENT_STATE];
       if (state) showStatus(state);
     };
 
     const canTalk = () => {
-      const ready = [...room.remoteParticipants.values()].some(isAgent);
+      const ready = hasAgent(room);
       input.disabled = !ready;
       element("send").disabled = !ready;
     };
@@ -136,40 +139,61 @@
     };
   }
 
-  async function start() {
-    const room = new Room();
-    const refresh = follow(room);
+  let current = null; // the room, and the ticket that closes it
 
-    element("sound").addEventListener("click", () => room.startAudio());
-
-    element("form").addEventListener("submit", async (event) => {
-      event.preventDefault();
-      const text = input.value.trim();
-      if (!text || room.state !== ConnectionState.Connected) return;
-      input.value = "";
-      if (!room.canPlaybackAudio) room.startAudio().catch(() => {});
-      addLine("You", "mine")(text);
-      await room.localParticipant.sendText(text, { topic: CHAT });
-    });
-
-    try {
-      const { url, token, leave } = await openRoom();
-      window.addEventListener("pagehide", () => navigator.sendBeacon("/demo/leave", leave));
-      await room.connect(url, token).catch((error) => {
-        console.warn(error);
-        throw new Error("The LiveKit server cannot be reached.");
-      });
-      showStatus("initializing");
-      refresh();
-      element("sound").hidden = room.canPlaybackAudio;
-      setTimeout(() => {
-        if (stage.classList.contains("live")) return;
-        showStatus("error", "No avatar has come. Look at the worker's and the agent's output.");
-      }, PATIENCE_MS);
-    } catch (error) {
-      showStatus("error", `${error.message} Reload the page to try again.`);
-    }
+  function leave() {
+    if (!current) return;
+    current.room.removeAllListeners();
+    navigator.sendBeacon("/demo/leave", current.ticket);
+    current.room.disconnect();
+    current = null;
   }
 
-  start();
+  async function enter(otherRooms) {
+    showStatus("connecting");
+    const { url, token, leave: ticket } = await openRoom();
+    const room = new Room();
+    const refresh = follow(room);
+    current = { room, ticket };
+    await room.connect(url, token).catch((error) => {
+      console.warn(error);
+      throw new Error("The LiveKit server cannot be reached.");
+    });
+    showStatus("initializing");
+    refresh();
+    element("sound").hidden = room.canPlaybackAudio;
+    const stays = () => current && current.room === room;
+    setTimeout(() => {
+      if (!stays() || hasAgent(room) || !otherRooms) return;
+      leave();
+      enter(otherRooms - 1).catch(showFailure);
+    }, EMPTY_MS);
+    setTimeout(() => {
+      if (!stays() || stage.classList.contains("live")) return;
+      showStatus("error", "No avatar has come. Look at the worker's and the agent's output.");
+    }, PATIENCE_MS);
+  }
+
+  function showFailure(error) {
+    showStatus("error", `${error.message} Reload the page to try again.`);
+  }
+
+  element("sound").addEventListener("click", () => current && current.room.startAudio());
+
+  element("form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const text = input.value.trim();
+    if (!text || !current || current.room.state !== ConnectionState.Connected) return;
+    const { room } = current;
+    input.value = "";
+    if (!room.canPlaybackAudio) room.startAudio().catch(() => {});
+    addLine("You", "mine")(text);
+    await room.localParticipant.sendText(text, { topic: CHAT });
+  });
+
+  window.addEventListener("pagehide", () => {
+    if (current) navigator.sendBeacon("/demo/leave", current.ticket);
+  });
+
+  enter(OTHER_ROOMS).catch(showFailure);
 })();
