@@ -45,6 +45,13 @@ def test_no_mood_touches_what_closes_the_lips_or_moves_the_eyes(name: str) -> No
         assert -0.2 <= weight <= 1, control
 
 
+def test_a_smile_reaches_the_eyes_and_thins_closed_lips() -> None:
+    weights = dict(zip(CONTROL_NAMES, after("happy"), strict=False))
+    for side in ("Left", "Right"):
+        assert weights[f"cheekSquint{side}"] > 0.5
+        assert 0.2 < weights[f"mouthPress{side}"] < weights[f"mouthSmile{side}"] < 1
+
+
 def test_half_the_intensity_is_half_the_mood() -> None:
     assert after("sad", 0.5) == pytest.approx(0.5 * after("sad"))
 
@@ -57,7 +64,7 @@ def test_a_fade_takes_its_time_and_never_jumps() -> None:
     )
     assert smile[0] == 0
     assert (np.diff(smile[:11]) > 0).all()
-    assert smile[9] < smile[10] == smile[11] == pytest.approx(1.0)
+    assert smile[9] < smile[10] == smile[11] == pytest.approx(0.85)
     assert np.diff(smile).max() < 0.2 * smile[-1]
 
 

@@ -54,7 +54,7 @@ def test_a_fold_shows_with_its_smile_and_deepens_in_even_steps() -> None:
     assert at[0] == 0
     assert at[-1] == 1
     assert driver.drive(controls(**{SMILE: FOLD_FROM})).lids["fold_l"] == 0
-    assert driver.drive(controls(**{SMILE: FOLD_FULL})).lids["fold_l"] == 1
+    assert driver.drive(controls(**{SMILE: FOLD_FULL["fold_l"]})).lids["fold_l"] == 1
     assert {round(b - a, 9) for a, b in pairwise(at)} == {0.0, 1 / FOLD_STEPS}
 
 
@@ -76,6 +76,13 @@ def test_sides_are_the_subjects_and_a_furrow_takes_both_brows() -> None:
     assert FOLDS["fold_l"] == ("smileL",)
     assert FOLDS["fold_r"] == ("smileR",)
     assert FOLDS["furrow"] == ("browDownL", "browDownR")
+
+
+def test_every_fold_has_a_depth_and_no_full_smile_of_a_portrait_reaches_it() -> None:
+    assert set(FOLD_FULL) == set(FOLDS)
+    full = 0.62
+    depth = Driver(folding()).drive(controls(**{SMILE: full})).lids["fold_l"]
+    assert 0.5 < depth < 0.75
 
 
 def test_a_fold_is_laid_over_the_lid() -> None:

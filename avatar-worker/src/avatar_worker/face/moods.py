@@ -41,9 +41,11 @@ MOODS: Final[Mapping[str, Look]] = {
     "neutral": Look(),
     "happy": Look(
         {
-            "mouthSmileBoth": 1.0,
+            # Closed lips are stretched thin over the teeth, or a wide smile looks put on.
+            "mouthSmileBoth": 0.85,
+            "mouthPressBoth": 0.35,
             "mouthDimpleBoth": 0.35,
-            "cheekSquintBoth": 0.5,
+            "cheekSquintBoth": 0.8,
             "eyeSquintBoth": 0.12,
             "browInnerUp": 0.08,
             "browOuterUpBoth": 0.12,

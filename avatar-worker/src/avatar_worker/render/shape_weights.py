@@ -50,8 +50,9 @@ FOLDS: Final = {
 """Texture of the skin's folds, and the shapes whose mean makes it show."""
 
 FOLD_FROM: Final = 0.16
-FOLD_FULL: Final = 0.55
-"""That mean, where a fold begins to show, and where it does fully."""
+FOLD_FULL: Final = {"fold_l": 0.9, "fold_r": 0.9, "furrow": 0.55}
+"""That mean, where a fold begins to show, and where it does fully. A smile asks for no more than .62
+of its shape: folds as dark as they can be look like the edge of a mask."""
 
 FOLD_STEPS: Final = 16
 """A fold deepens in so many steps: each is fainter than can be seen, and costs painting."""
@@ -174,7 +175,7 @@ class Driver:
         lids = {role: smoothstep(LID_FROM, LID_FULL, found[k]) for role, k in self._lids.items()}
         for role, shapes in self._folds.items():
             mean = sum(found[k] for k in shapes) / len(shapes)
-            depth = smoothstep(FOLD_FROM, FOLD_FULL, mean)
+            depth = smoothstep(FOLD_FROM, FOLD_FULL[role], mean)
             lids[role] = round(depth * FOLD_STEPS) / FOLD_STEPS
         return Drive(weights, clamp_pose(controls.head, self._limit), shifts, lids)
 
