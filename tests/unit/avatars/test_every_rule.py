@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +23,9 @@ from avatar_worker.avatars.avatar import Avatar
 from avatar_worker.avatars.format import Policy, pack_avatar, read_avatar
 from avatar_worker.avatars.format.images import PNG, encode
 from avatar_worker.avatars.format.signing import signed
-from avatar_worker.cli.rig_rule import check_rig
+from avatar_worker.avatars.judge.still import background_stays
+from avatar_worker.cli.avatars_stage import RenderStage
+from avatar_worker.cli.rig_rule import background_reached, check_rig
 from avatar_worker.errors import AvatarError, AvatarFileError, AvatarRefusedError
 from avatar_worker.frames import CONTROL_INDEX
 from fakes.avatar_files import (
@@ -231,20 +236,61 @@ def test_a_rig_that_folds_breaks_rule_29(shape: str) -> None:
     assert (caught.value.code, caught.value.rule) == ("E_RIG", "V29")
 
 
+def swept(avatar: Avatar) -> np.ndarray:
+    """A way that carries the left edge's lower end far up, without a fold. (V, 2)."""
+    x, y = avatar.rig.meshes[0].xy.astype(float).T
+    height = avatar.canvas.height
+    way = np.zeros((len(x), 2))
+    way[:, 1] = -0.7 * height * np.clip(y / height, 0, 1) * np.clip((12 - x) / 6, 0, 1)
+    return way
+
+
+def speck(avatar: Avatar, left: int) -> Avatar:
+    """The avatar, clear but for a few pixels near its lower edge."""
+    skin = avatar.layers["skin"].pixels.copy()
+    skin[..., 3] = 0
+    skin[60:64, left : left + 3] = 255
+    layers = {**avatar.layers, "skin": replace(avatar.layers["skin"], pixels=skin)}
+    return replace(avatar, layers=layers)
+
+
 def test_a_rig_that_moves_the_background_breaks_rule_29() -> None:
-    """The person's alpha has a speck in a corner, which the jaw carries away."""
-    avatar = tiny_avatar()
+    """All that is left of the person is a speck, which the jaw carries away."""
+    avatar = speck(tiny_avatar(), 2)
     index = CONTROL_INDEX["jawOpen"]
     assert avatar.rig.arkit_to_shape[index, SHAPES.index("jawOpen")] == 1
-    skin = avatar.layers["skin"].pixels.copy()
-    skin[60:64, 2:5] = 255
-    layers = {**avatar.layers, "skin": replace(avatar.layers["skin"], pixels=skin)}
-    way = np.zeros_like(avatar.rig.meshes[0].xy)
-    way[:, 1] = -30 * (avatar.rig.meshes[0].xy[:, 1] > 4) * (avatar.rig.meshes[0].xy[:, 0] < 12)
-    far = moved(replace(avatar, layers=layers), 0, "jawOpen", way)
-    with pytest.raises(AvatarFileError) as caught:
+    far = moved(avatar, 0, "jawOpen", swept(avatar))
+    with pytest.raises(AvatarFileError, match="background") as caught:
         check_rig(far)
     assert (caught.value.code, caught.value.rule) == ("E_RIG", "V29")
+    drawn = background_stays(RenderStage(far, "reference"))
+    assert not all(finding.ok for finding in drawn)
+
+
+def test_what_is_clear_may_move_through_the_background() -> None:
+    """The same way beside the speck: nothing can be seen of it, in no picture either."""
+    avatar = speck(tiny_avatar(), 56)
+    stage = RenderStage(moved(avatar, 0, "jawOpen", swept(avatar)), "reference")
+    assert background_reached(stage).value == 0
+    assert [finding.value for finding in background_stays(stage)] == [0]
+
+
+def test_a_rig_is_judged_without_compiling_anything(tmp_path: Path) -> None:
+    """Where an avatar is built or verified first, no compiler may be waited for."""
+    code = (
+        "from avatar_worker.cli.rig_rule import check_rig\n"
+        "from fakes.avatars import tiny_avatar\n"
+        "check_rig(tiny_avatar())\n"
+        "import sys; print('done' if 'avatar_worker.render' in sys.modules else 'no rig')"
+    )
+    tests = str(Path(__file__).parents[2])
+    paths = os.pathsep.join([tests, *filter(None, sys.path)])
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": paths}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["done"]
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".nbi", ".nbc")]
 
 
 def test_encoding_and_decoding_agree_on_what_is_broken(tiny: bytes) -> None:

@@ -38,19 +38,30 @@ def background_stays(stage: Stage) -> list[Finding]:
     if not background(avatar).any():
         return [Finding(2, "background: largest change", float("nan"), None, 0.0, "levels")]
     rest = stage.picture(face({})).astype(int)
-    yaw, pitch, roll = avatar.subject.pose_limit_deg
-    faces = {name: face(pose) for name, pose in {**VISEMES, **EXTREMES}.items()}
-    faces["turned"] = face({}, HeadPose(yaw=yaw, pitch=-pitch, roll=roll))
-    faces["bowed"] = face({}, HeadPose(yaw=-yaw, pitch=pitch, roll=-roll))
+    faces = reaching_faces(avatar)
     change, worst = 0, ""
     for name, controls in faces.items():
-        area = background(avatar, _farthest(stage, controls) if controls.head.yaw else 0.0)
+        area = untouched(stage, controls)
         if not area.any():
             continue
         most = int(np.abs(stage.picture(controls).astype(int) - rest)[area].max())
         if most > change:
             change, worst = most, name
     return [Finding(2, "background: largest change", float(change), None, 0.0, "levels", worst)]
+
+
+def reaching_faces(avatar: Avatar) -> dict[str, FaceControls]:
+    """Return the faces at which something could get into the background, by name."""
+    yaw, pitch, roll = avatar.subject.pose_limit_deg
+    faces = {name: face(pose) for name, pose in {**VISEMES, **EXTREMES}.items()}
+    faces["turned"] = face({}, HeadPose(yaw=yaw, pitch=-pitch, roll=roll))
+    faces["bowed"] = face({}, HeadPose(yaw=-yaw, pitch=pitch, roll=-roll))
+    return faces
+
+
+def untouched(stage: Stage, controls: FaceControls) -> Flags:
+    """Where nobody has any business at a face: far from the person, farther if it turns. (H, W)."""
+    return background(stage.avatar, _farthest(stage, controls) if controls.head.yaw else 0.0)
 
 
 def _farthest(stage: Stage, controls: FaceControls) -> float:
