@@ -24,9 +24,9 @@ def traced(mesh: Mesh, xy: np.ndarray, step: int = COARSE) -> np.ndarray:
     make = nodes.coarse_nodes if step == COARSE else nodes.fine_nodes
     at = make(WIDTH, HEIGHT)
     at.fill(UNSEEN)
-    owner = np.zeros(at.shape[1:], np.uint8)
-    nodes.trace(mesh.tri, mesh.xy, xy, step, WIDTH - 1, HEIGHT - 1, at, owner, 3)
-    assert np.array_equal(owner == 3, at[0] != UNSEEN)
+    owner = np.full(at.shape[1:], 3, np.uint8)
+    nodes.trace(mesh.tri, mesh.xy, xy, step, WIDTH - 1, HEIGHT - 1, at, owner, 0)
+    assert np.array_equal(owner == 0, at[0] != UNSEEN)
     return at
 
 
@@ -102,6 +102,21 @@ def test_a_vertex_gone_astray_writes_nothing_outside_the_nodes(poison: float) ->
     nodes.trace(mesh.tri, mesh.xy, xy, COARSE, WIDTH - 1, HEIGHT - 1, guarded[1:3], owner, 1)
     assert (guarded[0] == 7).all()
     assert (guarded[3] == 7).all()
+
+
+def test_a_slits_nodes_beyond_the_picture_are_shifted_there_at_once() -> None:
+    mesh, xy = grid(1, shake=0.0)
+    body = traced(mesh, xy, STEP)
+    slit, owner = np.full_like(body, UNSEEN), np.zeros(body.shape[1:], np.uint8)
+    nodes.trace(mesh.tri, mesh.xy, xy, STEP, WIDTH - 1, HEIGHT - 1, slit, owner, 1)
+    rows, columns = (STEP * np.arange(n) for n in owner.shape)
+    moved = np.stack(
+        np.broadcast_arrays(
+            np.maximum(columns - WIDTH + 1, 0), np.maximum(rows - HEIGHT + 1, 0)[:, None]
+        )
+    )
+    assert moved.any()
+    assert np.array_equal(slit[:, owner == 1], (body + (moved << 16))[:, owner == 1])
 
 
 @pytest.mark.parametrize("factor", [-100.0, 3.0, 250.0])

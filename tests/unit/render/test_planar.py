@@ -41,7 +41,7 @@ def drawn(skin: np.ndarray, plate: np.ndarray, xy: np.ndarray) -> np.ndarray:
     coarse, fine = nodes.coarse_nodes(WIDTH, HEIGHT), nodes.fine_nodes(WIDTH, HEIGHT)
     coarse.fill(UNSEEN)
     owner = np.zeros(coarse.shape[1:], np.uint8)
-    nodes.trace(body.tri, body.xy, xy, nodes.COARSE, WIDTH - 1, HEIGHT - 1, coarse, owner, 1)
+    nodes.trace(body.tri, body.xy, xy, nodes.COARSE, WIDTH - 1, HEIGHT - 1, coarse, owner, 0)
     nodes.extend(coarse, WIDTH - 1, HEIGHT - 1)
     nodes.refine(coarse, fine)
     return painted(fine, skin, rgb_to_i420(plate, TABLE))

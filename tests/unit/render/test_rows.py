@@ -11,7 +11,7 @@ from avatar_worker.render import nodes
 from avatar_worker.render.nodes import COARSE, PAD, STEP, UNSEEN
 from avatar_worker.render.rows import ASK_ALL, walk
 from avatar_worker.render.vertices import Sheet
-from avatar_worker.render.walk import Grid, find, grid_of
+from avatar_worker.render.walk import Grid, find_node, grid_of
 
 LAST = WIDTH - 1, HEIGHT - 1
 
@@ -50,7 +50,11 @@ def test_walking_and_tracing_agree(seed: int, which: int, step: int) -> None:
     assert np.array_equal(owner == 2, seen)
     assert np.array_equal(seen, traced[0] != UNSEEN)
     assert seen.sum() > 20 if which == 0 else seen.any()
-    assert np.abs(walked - traced)[:, seen].max() <= 8
+    rows, columns = np.mgrid[: seen.shape[0], : seen.shape[1]] * step
+    inside = (columns <= LAST[0]) & (rows <= LAST[1])
+    assert np.abs(walked - traced)[:, seen & inside].max() <= 8
+    # Beyond the picture tracing goes on as at the last pixel.
+    assert np.abs(walked - traced)[:, seen].max() <= 1 << 16
 
 
 @pytest.mark.parametrize("step", [COARSE, STEP])
@@ -68,12 +72,11 @@ def test_a_row_is_found_node_by_node_as_well(shear: float, step: int) -> None:
     left, top, right, bottom = walk(grid(mesh), placed, step, *LAST, at, owner, 1, ASK_ALL)
     for row in range(top, bottom):
         for column in range(left, right):
-            x, y = min(column * step, LAST[0]), min(row * step, LAST[1])
-            i, _, u, v = find(grid(mesh), placed, float(x), float(y), 4, 4)
+            x, y = column * step, row * step
+            i, _, u, v = find_node(grid(mesh), placed, x, y, *LAST, 4, 4)
             assert (owner[row, column] == 1) == (i >= 0)
             if i >= 0:
-                held = np.clip([u, v], 1 - PAD, [LAST[0] + PAD - 1, LAST[1] + PAD - 1])
-                assert np.abs(at[:, row, column] / 65536 - held).max() < 1 / 4096
+                assert np.abs(at[:, row, column] - (u, v)).max() < 16
 
 
 def test_what_nodes_held_before_does_not_matter() -> None:
@@ -84,6 +87,21 @@ def test_what_nodes_held_before_does_not_matter() -> None:
     walk(grid(mesh), xy, STEP, *LAST, clean, owner, 1, ASK_ALL)
     walk(grid(mesh), xy, STEP, *LAST, dirty, owner, 1, ASK_ALL)
     assert np.array_equal(clean[:, owner == 1], dirty[:, owner == 1])
+
+
+@pytest.mark.parametrize("past", [0, 24])
+def test_a_slit_goes_on_beyond_the_last_pixel(past: int) -> None:
+    """Stretched by a quarter; a mesh that ends with the picture goes on without stretching."""
+    mesh = tiny_rig().meshes[0]
+    end = mesh.xy.max(0)
+    xy = np.ascontiguousarray(1.25 * (mesh.xy - end) + np.array(LAST) + past, np.float32)
+    at, owner = empty(STEP)
+    walk(grid(mesh), xy, STEP, *LAST, at, owner, 1, ASK_ALL)
+    beyond = (np.array(owner.shape[::-1]) - 1) * STEP - np.array(LAST)
+    assert beyond.min() > 0
+    assert owner[-1, -1] == 1
+    slope = 1 / 1.25 if past else 1.0
+    assert at[:, -1, -1] / 65536 == pytest.approx(end - past / 1.25 + slope * beyond, abs=0.01)
 
 
 def test_only_nodes_around_the_mesh_are_asked() -> None:
@@ -127,12 +145,13 @@ def test_nodes_far_from_the_person_are_spared_as_long_as_nothing_comes_near(by: 
     away = np.zeros((HEIGHT // COARSE + 1, WIDTH // COARSE + 1), np.uint8)
     away[:, 4:] = np.arange(8, 8 * 6, 8)[: away.shape[1] - 4]
     (some, owner), (every, all_owner) = empty(COARSE), empty(COARSE)
-    walk(grid(mesh), xy, COARSE, WIDTH - 1, HEIGHT - 1, some, owner, 1, away)
-    walk(grid(mesh), xy, COARSE, WIDTH - 1, HEIGHT - 1, every, all_owner, 1, ASK_ALL)
+    owner[:] = 9
+    walk(grid(mesh), xy, COARSE, WIDTH - 1, HEIGHT - 1, some, owner, 0, away)
+    walk(grid(mesh), xy, COARSE, WIDTH - 1, HEIGHT - 1, every, all_owner, 0, ASK_ALL)
     spared = away > by + 10
     assert spared.any()
     assert np.array_equal(some[:, ~spared], every[:, ~spared])
     rows, columns = np.nonzero(spared)
     own_place = np.minimum(columns * COARSE, WIDTH - 1) << 16
     assert np.array_equal(some[0][spared], own_place)
-    assert not owner[spared].any()
+    assert np.array_equal(owner == 9, spared)

@@ -11,7 +11,7 @@ from tests.fakes.avatars import tiny_avatar, tiny_rig
 from avatar_worker.avatars import Mesh
 from avatar_worker.render.nodes import PAD
 from avatar_worker.render.vertices import Sheet
-from avatar_worker.render.walk import NO_GRID, Grid, find, fixed, grid_of
+from avatar_worker.render.walk import NO_GRID, Grid, find, find_node, fixed, grid_of
 
 
 def sheet(mesh: Mesh) -> Sheet:
@@ -60,6 +60,16 @@ def test_coordinates_are_kept_where_textures_reach() -> None:
     assert fixed(1.5, 100) == 3 << 15
     assert fixed(-1e9, 100) == -(PAD - 1) << 16
     assert fixed(1e9, 100) == (100 + PAD - 1) << 16
+
+
+def test_a_node_beyond_the_picture_lies_where_the_mesh_goes_on() -> None:
+    mesh = tiny_rig().meshes[0]
+    i, _, u, v = find_node(grid(mesh), mesh.xy, 20, 24, 63, 79, 4, 4)
+    assert (i >= 0, u, v) == (True, 20 << 16, 24 << 16)
+    far = int(mesh.xy[:, 0].max()) + 3
+    i, _, u, v = find_node(grid(mesh), mesh.xy, far, 24, far - 5, 79, 4, 4)
+    assert (i >= 0, u, v) == (True, far << 16, 24 << 16)
+    assert find_node(grid(mesh), mesh.xy, far, 24, far, 79, 4, 4)[0] == -1
 
 
 def test_a_grid_says_where_it_lies() -> None:

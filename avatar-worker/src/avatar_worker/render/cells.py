@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from .compiling import Array, compiled, folded
-from .nodes import PAD, UNSEEN
-from .walk import find, fixed, numbers_of
+from .nodes import PAD, STEP, UNSEEN
+from .walk import find_node, numbers_of
 
 CLEAR: Final = 0
 MIXED: Final = 1
@@ -184,14 +184,12 @@ def slit_cells(
                 for column in range(x, x + 3):
                     p, q = np.int64(lower[0, row, column]), np.int64(lower[1, row, column])
                     if p == UNSEEN:
-                        px = np.float64(min(4 * column, w - 1))
-                        py = np.float64(min(4 * row, h - 1))
-                        found, below, s, t = find(mesh, xy, px, py, i, j)
+                        px, py = STEP * column, STEP * row
+                        found, below, s, t = find_node(mesh, xy, px, py, w - 1, h - 1, i, j)
                         if found < 0:
                             alone = False
                             break
-                        i, j = found, below
-                        p, q = np.int64(fixed(s, w - 1)), np.int64(fixed(t, h - 1))
+                        i, j, p, q = found, below, np.int64(s), np.int64(t)
                         lower[0, row, column], lower[1, row, column] = p, q
                     alone = alone and entry(under, stride, p, q) == SOLID
                     du, dv = p - upper[0, row, column], q - upper[1, row, column]
@@ -204,13 +202,11 @@ def slit_cells(
                 # Pixel by pixel, the lower skin is asked for wherever it can be had.
                 row, column = y + n // 3, x + n % 3
                 if lower[0, row, column] == UNSEEN:
-                    px = np.float64(min(4 * column, w - 1))
-                    py = np.float64(min(4 * row, h - 1))
-                    found, below, s, t = find(mesh, xy, px, py, i, j)
+                    px, py = STEP * column, STEP * row
+                    found, below, s, t = find_node(mesh, xy, px, py, w - 1, h - 1, i, j)
                     if found >= 0:
                         i, j = found, below
-                        lower[0, row, column] = fixed(s, w - 1)
-                        lower[1, row, column] = fixed(t, h - 1)
+                        lower[0, row, column], lower[1, row, column] = s, t
             if alone and none:
                 cover = _cover(lower, person, stride, y, x)
                 if cover != CLEAR:

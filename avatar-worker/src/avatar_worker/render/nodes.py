@@ -71,11 +71,12 @@ def trace(
         uv: Texture coordinates of vertices. float32, (V, 2).
         xy: Screen positions of vertices, integers at pixel centres. float32, (V, 2).
         step: Pixels from node to node.
-        last_x: Pixel column at which nodes beyond it are asked.
+        last_x: Pixel column at which nodes beyond it are asked. A slit's go on from there; the
+            body's are moved by `extend`.
         last_y: Pixel row at which nodes beyond it are asked.
         at: Nodes.
         owner: Set to `tag` where a node was found. uint8, (rows, columns).
-        tag: The mesh's number.
+        tag: The slit's number; 0 for the body.
     """
     rows, columns = at.shape[1], at.shape[2]
     share = 1.0 / step
@@ -115,6 +116,9 @@ def trace(
                 if of_b >= -slack and of_c >= -slack and of_b + of_c <= area + slack:
                     u = au * 65536.0 + (of_b * bu + of_c * cu) * scale
                     v = av * 65536.0 + (of_b * bv + of_c * cv) * scale
+                    if tag:
+                        u += (step * column - x) * 65536.0
+                        v += (step * row - y) * 65536.0
                     at[0, row, column] = int(min(max(u, -65536.0 * (PAD - 1)), most_u))
                     at[1, row, column] = int(min(max(v, -65536.0 * (PAD - 1)), most_v))
                     owner[row, column] = tag

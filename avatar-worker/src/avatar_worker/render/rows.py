@@ -13,7 +13,7 @@ import numpy as np
 
 from .compiling import Array, compiled, folded
 from .nodes import EDGE, PAD, SMALLEST_AREA, UNSEEN
-from .walk import find, fixed, numbers_of
+from .walk import find_node, numbers_of
 
 ASK_ALL: Final = np.zeros((0, 0), np.uint8)
 """An `away` that spares no node."""
@@ -43,11 +43,12 @@ def walk(
         grid: The mesh, from `walk.grid_of`.
         xy: Screen positions of vertices. float32, (V, 2).
         step: Pixels from node to node.
-        last_x: The picture's last column; nodes beyond it are asked there.
+        last_x: The picture's last column. The body's nodes beyond it are asked there, and
+            `nodes.extend` moves them to where they belong; a slit's are by `walk.find_node`.
         last_y: The picture's last row; the same.
         at: Nodes. int32, (2, rows, columns).
         owner: Set to `tag` where a node was found. uint8, (rows, columns).
-        tag: The mesh's number.
+        tag: The slit's number; 0 for the body.
         away: From `textures.away_of`; a node that shows nothing of the person wherever the mesh has
             moved is not asked and stands for its own place. With no rows, all are asked.
 
@@ -59,38 +60,42 @@ def walk(
     left, top = max(low_x, 0) // step, max(low_y, 0) // step
     right = min(max(high_x, -1) // step + 2, at.shape[2])
     bottom = min(max(high_y, -1) // step + 2, at.shape[1])
+    # Cells end beyond the last pixel: where a mesh reaches that, so do its nodes.
+    right = at.shape[2] if high_x >= last_x else right
+    bottom = at.shape[1] if high_y >= last_y else bottom
+    end_x, end_y = step * at.shape[2] if tag else last_x, step * at.shape[1] if tag else last_y
     spares = away.shape[0] != 0
     reach = _farthest(mesh, xy) + step + 2 if spares else 0
     count = max(right - left, 0)
     guesses, corners = np.empty((2, count), np.int32), np.empty((8, count), np.float32)
     found, mark = np.empty((2, count), np.int32), np.uint8(tag)
     for row in range(top, bottom):
-        y = min(row * step, last_y)
+        y = min(row * step, end_y)
         first, stop = left, right
         if spares:
             while first < stop and away[row, first] > reach:
-                at[0, row, first], at[1, row, first] = min(first * step, last_x) << 16, y << 16
+                at[0, row, first], at[1, row, first] = min(first * step, end_x) << 16, y << 16
                 first += 1
             while first < stop and away[row, stop - 1] > reach:
                 stop -= 1
-                at[0, row, stop], at[1, row, stop] = min(stop * step, last_x) << 16, y << 16
+                at[0, row, stop], at[1, row, stop] = min(stop * step, end_x) << 16, y << 16
         _guess(mesh, at, row, row - top > 1, y, first, stop, step, guesses, corners)
         _gather(mesh, xy, guesses, stop - first, corners)
-        _solve(mesh, guesses, corners, y, first, stop, step, last_x, last_y, found)
+        _solve(mesh, guesses, corners, y, first, stop, step, end_x, last_x, last_y, found)
         u_line, v_line, owners = at[0, row, first:], at[1, row, first:], owner[row, first:]
         for n in range(np.uintp(max(stop - first, 0))):
             if found[0, n] != _NONE:
                 u_line[n], v_line[n], owners[n] = found[0, n], found[1, n], mark
                 continue
-            x = min((first + np.int64(n)) * step, last_x)
+            x = min((first + np.int64(n)) * step, end_x)
             if spares and away[row, first + np.int64(n)] > reach:
                 u_line[n], v_line[n] = x << 16, y << 16
                 continue
             corner = guesses[0, n] - mesh[0]
             i, j = corner % mesh[1], corner // mesh[1]
-            i, j, u, v = find(mesh, xy, np.float64(x), np.float64(y), i, j)
+            i, j, u, v = find_node(mesh, xy, x, y, last_x, last_y, i, j)
             if i >= 0:
-                u_line[n], v_line[n], owners[n] = fixed(u, last_x), fixed(v, last_y), mark
+                u_line[n], v_line[n], owners[n] = u, v, mark
     return left, top, right, bottom
 
 
@@ -164,6 +169,7 @@ def _solve(
     first: int,
     stop: int,
     step: int,
+    end_x: int,
     last_x: int,
     last_y: int,
     found: Array,
@@ -181,7 +187,7 @@ def _solve(
         np.int32(first * step),
         np.float32(y),
         np.int32(step),
-        np.int32(last_x),
+        np.int32(end_x),
     )
     for n in range(np.uintp(max(stop - first, 0))):
         x = own_x + np.int32(n) * wide

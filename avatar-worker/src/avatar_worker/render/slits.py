@@ -16,7 +16,7 @@ from .covering import add_above, cover_upper
 from .laying import lay_cell, lay_mask
 from .nodes import PAD, STEP, UNSEEN, nodes_of_cell
 from .tiles import CELL, LIGHT_BITS, TILE, blend, copy_cell, darken, own_place, take_quarters
-from .walk import find, fixed, numbers_of
+from .walk import find_node, numbers_of
 
 
 @compiled
@@ -113,11 +113,11 @@ def find_inner(
                 row, column = 2 * y + n // 3, 2 * x + n % 3
                 if inner[0, row, column] != UNSEEN:
                     continue
-                px, py = min(STEP * column, w - 1), min(STEP * row, h - 1)
-                found, below, u, v = find(mesh, xy, np.float64(px), np.float64(py), i, j)
+                px, py = STEP * column, STEP * row
+                found, below, u, v = find_node(mesh, xy, px, py, w - 1, h - 1, i, j)
                 if found >= 0:
                     i, j = found, below
-                    inner[0, row, column], inner[1, row, column] = fixed(u, w - 1), fixed(v, h - 1)
+                    inner[0, row, column], inner[1, row, column] = u, v
 
 
 @compiled

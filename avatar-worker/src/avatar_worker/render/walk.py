@@ -116,6 +116,22 @@ def find(
 
 
 @folded
+def find_node(
+    grid: Any, xy: Array, px: int, py: int, last_x: int, last_y: int, i: int, j: int
+) -> tuple[int, int, int, int]:
+    """As `find`, of a node that may lie beyond the picture, in 16.16 fixed point.
+
+    A mesh that ends before it goes on as at the picture's last pixel, shifted.
+    """
+    i, j, u, v = find(grid, xy, np.float64(px), np.float64(py), i, j)
+    if i < 0 and (px > last_x or py > last_y):
+        x, y = min(px, last_x), min(py, last_y)
+        i, j, u, v = find(grid, xy, np.float64(x), np.float64(y), 0, 0)
+        u, v = u + (px - x), v + (py - y)
+    return i, j, fixed(u, last_x), fixed(v, last_y)
+
+
+@folded
 def fixed(value: float, last: int) -> int:
     """A texture coordinate in 16.16 fixed point, no farther off than textures are padded."""
     return int(65536.0 * min(max(value, 1.0 - PAD), last + PAD - 1.0))
