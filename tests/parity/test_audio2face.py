@@ -13,7 +13,7 @@ from avatar_worker.features.floor import Floor, levels, presence, under
 from avatar_worker.features.hearing import MelStream, log_mel_step
 from avatar_worker.features.matrices import MatrixNet
 from avatar_worker.features.mel import log_mel
-from avatar_worker.features.neighbours import peaks, released, steadied, sureness
+from avatar_worker.features.neighbours import guessed, peaks, released, steadied, sureness
 from avatar_worker.features.parting import part
 from avatar_worker.features.promises import heard, keep, shut
 from avatar_worker.features.voices import apart, together
@@ -50,17 +50,23 @@ def offline(pcm: FloatArray, *, near: bool = False) -> tuple[FloatArray, FloatAr
     newest = (LOOK_AHEAD // 48 - 25) // 10  # 5
     mel = log_mel(pcm)
     hidden = np.zeros((1, 1, 192), np.float32)
-    heads = ["near_ctrl", "near_vis", "near_voice"] if near else ["ctrl", "vis", "voice"]
+    near_heads, far_heads = ["near_ctrl", "near_vis", "near_voice"], ["ctrl", "vis", "voice"]
+    heads = [*near_heads, "vis"] if near else far_heads
     mouths, visemes = [], []
     under = Floor(QUIET)
     before, was_sure, was_shut = np.zeros((1, 12), np.float32), np.zeros(1), np.zeros(1)
     for k in range(len(pcm) // 640 - 1):
         last = 4 * k + newest
         window = mel[np.clip(np.arange(last - 11, last + 1), 0, None)][None]
-        mouth, logits, voice, hidden = session.run([*heads, "h2"], {"mel": window, "h": hidden})
+        mouth, logits, voice, *before_it, hidden = session.run(
+            [*heads, "h2"], {"mel": window, "h": hidden}
+        )
         powers = np.exp(logits)
         visemes.append(powers[0] / powers.sum())
         sure = sureness(visemes[-1][None])
+        for heard_out in before_it:
+            powers = np.exp(heard_out)
+            sure = guessed(sure, sureness(powers / powers.sum()))
         closing = released(shut(peaks(sure, was_sure)), was_shut)
         under.hear(levels(window)[0])
         moves = presence(levels(window), under.lowest[None]) * heard(voice[:, 0])

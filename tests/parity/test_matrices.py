@@ -33,7 +33,7 @@ def frames(voices: int, seed: int = 0) -> FloatArray:
 
 
 def said(net: Net, mel: FloatArray) -> FloatArray:
-    """What a net says of each picture. (60, B, 28)."""
+    """What a net says of each picture. (60, B, 28), and (60, B, 56) of two at a time."""
     memory = np.stack([net.rest(one[:8]) for one in mel])
     answers = []
     for start in range(0, 4 * PICTURES, 4):
@@ -55,7 +55,7 @@ def test_every_weight_and_probability_is_that_of_the_graph(near: bool, voices: i
     fast, graph = nets(near)
     mel = frames(voices)
     ours, theirs = said(fast, mel), said(graph, mel)
-    assert ours.shape == theirs.shape == (PICTURES, voices, 28)
+    assert ours.shape == theirs.shape == (PICTURES, voices, 56 if near else 28)
     assert ours.dtype == np.float32
     alike(ours, theirs)
     assert np.ptp(theirs, axis=0).max() > 0.5, "something is said"
@@ -63,7 +63,14 @@ def test_every_weight_and_probability_is_that_of_the_graph(near: bool, voices: i
 
 def test_the_heads_that_look_less_far_say_something_else() -> None:
     mel = frames(1)
-    assert np.abs(said(nets(False)[0], mel) - said(nets(True)[0], mel)).max() > 0.05
+    far, near = said(nets(False)[0], mel), said(nets(True)[0], mel)
+    assert np.abs(far - near[..., :28]).max() > 0.05
+
+
+def test_with_40_ms_the_picture_before_is_told_as_with_80() -> None:
+    mel = frames(2)
+    far, near = said(nets(False)[0], mel), said(nets(True)[0], mel)
+    alike(near[..., 28:], far)
 
 
 def test_a_voice_in_a_batch_is_heard_as_alone() -> None:

@@ -7,13 +7,17 @@ from avatar_worker.face.controls import SEAL
 from avatar_worker.features.neighbours import (
     BEFORE,
     FLANK,
+    GUESSED,
+    MISSED,
     RELEASE,
     TEETH,
+    guessed,
     peaks,
     released,
     steadied,
     sureness,
 )  # fmt: skip
+from avatar_worker.features.promises import shut
 from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
 OPENS = [
@@ -121,3 +125,30 @@ def test_each_voice_follows_on_itself() -> None:
     now = np.array([0.5, 0.5], np.float32)
     left = peaks(now, np.array([0.0, 0.9], np.float32))
     assert left == pytest.approx([0.5, 0.5 * FLANK])
+
+
+def test_a_closing_that_was_guessed_counts_less_than_one_that_was_heard() -> None:
+    sure = np.linspace(0, 1, 11, dtype=np.float32)
+    assert guessed(sure, np.zeros(11, np.float32)) == pytest.approx(GUESSED * sure)
+    assert GUESSED < 1
+
+
+def test_a_closing_that_was_missed_shuts_the_lips_in_the_next_picture() -> None:
+    heard_out, missed = np.array([0, 1], np.float32), np.array([0, 0.05], np.float32)
+    late = guessed(missed, heard_out)
+    assert late == pytest.approx([0, MISSED])
+    assert shut(late)[1] > SEAL[1]
+
+
+def test_a_closing_that_was_shown_in_time_is_not_shown_again() -> None:
+    # Guessed, and heard a picture later; then gone.
+    sure = guessed(np.array([0.9, 0.1, 0], np.float32), np.array([0, 0.9, 0.1], np.float32))
+    marked = marks(sure.tolist())
+    assert marked[0] == pytest.approx(0.9 * GUESSED)
+    assert shut(np.array(marked[1:], np.float32)).max() < shut(sure[:1])[0]
+    assert marked[1] == pytest.approx(FLANK * MISSED * 0.9)
+
+
+def test_what_was_guessed_and_what_was_heard_do_not_add_up() -> None:
+    both = guessed(np.ones(1, np.float32), np.ones(1, np.float32))
+    assert both == pytest.approx([max(GUESSED, MISSED)])

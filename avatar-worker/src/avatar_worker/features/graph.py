@@ -41,7 +41,8 @@ class Net(Protocol):
             memory: Of each voice. float32, (B, n), contiguous; may be changed in place.
 
         Returns:
-            Mouth weights, probabilities of visemes, and that of a voice, (B, 28); and the memory.
+            Mouth weights, probabilities of visemes, and that of a voice, (B, 28); with 40 ms of
+            look-ahead beside them the same of the picture before, (B, 56). And the memory.
         """
         ...
 
@@ -69,10 +70,10 @@ class GraphNet:
         self._options.only_execute_path_to_fetches = True
 
     def ask(self, *, near: bool) -> None:
-        """Choose the heads: those that look 40 ms ahead, or those that look 80."""
-        heads = "near_" if near else ""
-        voice = [f"{heads}voice"] if self._speaks_of_voices else []
-        self._outputs = [f"{heads}ctrl", f"{heads}vis", "h2", *voice]
+        """Choose how far to look: 40 ms ahead, or 80."""
+        names = ["ctrl", "vis", *(["voice"] if self._speaks_of_voices else [])]
+        pictures = ["near_", ""] if near else [""]
+        self._outputs = ["h2", *(f"{of}{name}" for of in pictures for name in names)]
 
     def rest(self, history: FloatArray) -> FloatArray:
         """See `Net`."""
@@ -88,13 +89,15 @@ class GraphNet:
         before = memory.reshape(voices, *self._state).swapaxes(0, 1)
         inputs = {"mel": mel, "h": np.ascontiguousarray(before)}
         try:
-            mouths, logits, state, *voice = self._session.run(self._outputs, inputs, self._options)
+            state, *answers = self._session.run(self._outputs, inputs, self._options)
         except Exception as error:
             raise DeviceError(f"the voice-to-face net failed: {error}") from error
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        visemes = powers / powers.sum(axis=1, keepdims=True)
-        surely = voice or [np.ones((voices, 1), np.float32)]
-        heads = np.concatenate([mouths, visemes, *surely], axis=1)
+        if not self._speaks_of_voices:
+            answers.append(np.ones((voices, 1), np.float32))
+        for logits in answers[1::3]:
+            logits[:] = np.exp(logits - logits.max(axis=1, keepdims=True))
+            logits /= logits.sum(axis=1, keepdims=True)
+        heads = np.concatenate(answers, axis=1)
         return heads, np.ascontiguousarray(state.swapaxes(0, 1)).reshape(voices, -1)
 
 

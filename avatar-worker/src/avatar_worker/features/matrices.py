@@ -25,6 +25,8 @@ TAPS: Final = 5
 """Frames that a convolution sees."""
 _MOUTHS: Final = len(MOUTH_NAMES)
 _VOICE: Final = _MOUTHS + len(VISEME_NAMES)
+SAID: Final = _VOICE + 1
+"""What the net says of a picture: mouth, visemes and voice. 28."""
 _ZERO: Final = np.float32(0)
 _ONE: Final = np.float32(1)
 
@@ -34,7 +36,7 @@ class MatrixNet:
 
     Args:
         held: What its file holds.
-        near: Ask the heads that look 40 ms ahead, not those that look 80.
+        near: Ask the heads that look 40 ms ahead too, not only those that look 80.
 
     Raises:
         KeyError: If a part of it is missing.
@@ -42,7 +44,7 @@ class MatrixNet:
     """
 
     def __init__(self, held: Contents, *, near: bool) -> None:
-        named, heads = held.arrays, "net.near." if near else "net."
+        named, pictures = held.arrays, ["net.near.", "net."] if near else ["net."]
         (memory,), (join,) = held.inputs["GRU"], held.inputs["MatMul"]
         spread, mean = named["net.spread"], named["net.mean"]
         first = named["net.first.weight"] / spread[:, None]
@@ -54,13 +56,16 @@ class MatrixNet:
         self._join, self._join_bias = named[join[1]], named["net.join.bias"]
         self._sound, self._state = (_turned(named[name][0]) for name in memory[1:3])
         self._sound_bias, self._state_bias = np.split(named[memory[3]][0], 2)
-        self._mix, self._mix_bias = _turned(named[f"{heads}mix.weight"]), named[f"{heads}mix.bias"]
-        asked = [f"{heads}{name}" for name in ("mouth", "viseme", "voice")]
-        self._heads = _turned(np.concatenate([named[f"{name}.weight"] for name in asked]))
-        self._heads_bias = np.concatenate([named[f"{name}.bias"] for name in asked])
+        self._mix = _turned(np.concatenate([named[f"{of}mix.weight"] for of in pictures]))
+        self._mix_bias = np.concatenate([named[f"{of}mix.bias"] for of in pictures])
+        asked = [[f"{of}{name}" for name in ("mouth", "viseme", "voice")] for of in pictures]
+        self._heads = _side_by_side(
+            [_turned(np.concatenate([named[f"{name}.weight"] for name in of])) for of in asked]
+        )
+        self._heads_bias = np.concatenate([named[f"{name}.bias"] for of in asked for name in of])
         self._hidden = len(self._state)
         channels, width = len(self._second_bias), len(self._mix_bias)
-        memories, said = 3 * self._hidden, _VOICE + 1
+        memories, said = 3 * self._hidden, SAID * len(pictures)
         for part, shape in (
             (self._first, (TAPS * BANDS, channels)), (self._first_bias, (channels,)),
             (self._second, (TAPS * channels, channels)), (self._second_bias, (channels,)),
@@ -88,7 +93,8 @@ class MatrixNet:
             memory: Of each voice. float32, (B, n), contiguous; is changed in place.
 
         Returns:
-            Mouth weights, probabilities of visemes, and that of a voice, (B, 28); and the memory.
+            Mouth weights, probabilities of visemes, and that of a voice, (B, 28); with 40 ms of
+            look-ahead beside them the same of the picture before, (B, 56). And the memory.
         """
         voices, hidden = len(mel), self._hidden
         first = _in_a_row(mel, FRAMES_PER_STEP) @ self._first
@@ -123,6 +129,15 @@ def _in_a_row(frames: FloatArray, start: int) -> FloatArray:
     shape = (len(frames), FRAMES_PER_STEP, TAPS * frames.shape[2])
     rows = np.ndarray(shape, np.float32, frames, start * frame, (voice, frame, one))
     return rows.reshape(-1, shape[2])
+
+
+def _side_by_side(weights: list[FloatArray]) -> FloatArray:
+    """Lay matrices along a diagonal: each has rows and columns of its own, and 0 elsewhere."""
+    sizes = np.array([one.shape for one in weights])
+    wide = np.zeros(sizes.sum(axis=0), np.float32)
+    for one, (row, column) in zip(weights, sizes.cumsum(axis=0) - sizes, strict=True):
+        wide[row : row + one.shape[0], column : column + one.shape[1]] = one
+    return wide
 
 
 def _turned(weights: FloatArray) -> FloatArray:
@@ -170,16 +185,17 @@ def _remember(
 
 @compiled
 def _say(heads: FloatArray, bias: FloatArray) -> None:
-    """Turn logits into weights and probabilities: mouth, visemes, voice. (B, 28), in place."""
+    """Turn logits into weights and probabilities: mouth, visemes, voice. (B, 28 n), in place."""
     for voice in range(len(heads)):
-        said = heads[voice]
-        highest = said[_MOUTHS] + bias[_MOUTHS]
-        for i in range(_MOUTHS, _VOICE):
-            highest = max(highest, said[i] + bias[i])
-        for i in range(len(bias)):
-            said[i] = exp(said[i] + bias[i] - (highest if _MOUTHS <= i < _VOICE else _ZERO))
-        total = _ZERO
-        for i in range(_MOUTHS, _VOICE):
-            total += said[i]
-        for i in range(len(bias)):
-            said[i] /= total if _MOUTHS <= i < _VOICE else _ONE + said[i]
+        for start in range(0, len(bias), SAID):
+            said, more = heads[voice, start : start + SAID], bias[start : start + SAID]
+            highest = said[_MOUTHS] + more[_MOUTHS]
+            for i in range(_MOUTHS, _VOICE):
+                highest = max(highest, said[i] + more[i])
+            for i in range(SAID):
+                said[i] = exp(said[i] + more[i] - (highest if _MOUTHS <= i < _VOICE else _ZERO))
+            total = _ZERO
+            for i in range(_MOUTHS, _VOICE):
+                total += said[i]
+            for i in range(SAID):
+                said[i] /= total if _MOUTHS <= i < _VOICE else _ONE + said[i]

@@ -4,6 +4,10 @@ The net speaks of every picture as it would of a photograph. Lips have mass: the
 40 ms and no longer, and they part more slowly than they meet. And they do not close weakly for
 long: a probability of p, b or m that was higher a moment ago belongs to a closing that has had
 its own picture. Nothing here waits for the picture after.
+
+With 40 ms of look-ahead the net guesses closings before it has heard them out. What it says of the
+picture before, now that it has, is there at the same moment and costs no delay: a closing that was
+guessed counts less, and one that was missed is shown in the next picture.
 """
 
 from __future__ import annotations
@@ -23,6 +27,10 @@ FLANK: Final = 0.4
 """What is left of a closing that was surer in the picture before."""
 TEETH: Final = 0.3
 """How much f and v speak against p, b and m, for which the net takes them at times."""
+GUESSED: Final = 0.7
+"""What a closing counts that has not been heard out."""
+MISSED: Final = 0.6
+"""What one of the picture before counts that has."""
 RELEASE: Final = 0.2
 """How far lips are still shut, of how far they were: half sealed at most, where they were sealed."""
 
@@ -53,6 +61,17 @@ def steadied(now: FloatArray, before: FloatArray) -> FloatArray:
 def sureness(visemes: FloatArray) -> FloatArray:
     """Return how much speaks for p, b or m. (B, 15) probabilities to (B,), in [0, 1]."""
     sure: FloatArray = np.maximum(visemes @ _FOR, 0)
+    return sure
+
+
+def guessed(now: FloatArray, before: FloatArray) -> FloatArray:
+    """Return the sureness of closings with 40 ms of look-ahead. (B,), in [0, 1].
+
+    Args:
+        now: Of this picture, not heard out. float32, (B,).
+        before: Of the picture before, heard out. float32, (B,).
+    """
+    sure: FloatArray = np.maximum(GUESSED * now, MISSED * before)
     return sure
 
 

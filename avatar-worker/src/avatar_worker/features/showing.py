@@ -15,8 +15,9 @@ from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
 from .compiling import compiled
 from .floor import ABOVE, EVERY, FLAT, PARTS, REMEMBERED
+from .matrices import SAID
 from .mel import BANDS
-from .neighbours import BEFORE, FLANK, OPENS, RELEASE, TEETH
+from .neighbours import BEFORE, FLANK, GUESSED, MISSED, OPENS, RELEASE, TEETH
 from .parting import CHANGES, DRAWN, GAIN, LEAST, ROUND, WANTED
 from .promises import HEARD, SHUT
 from .voices import Voices
@@ -40,7 +41,8 @@ def shown(voices: Voices, mel: FloatArray, heads: FloatArray) -> FloatArray:
     Args:
         voices: `VOICE` of B voices. Changed in place.
         mel: What is heard of their pictures. float32, (B, 12, 40).
-        heads: What the net says: mouth, visemes, voice. float32, (B, 28).
+        heads: What the net says: mouth, visemes, voice; with 40 ms of look-ahead also of the picture
+            before, which is now heard out. float32, (B, 28) or (B, 56).
 
     Returns:
         Weights in [0, 1]. float32, (B, 12).
@@ -86,8 +88,11 @@ def _show(voices: Voices, mel: FloatArray, heads: FloatArray, mouths: FloatArray
         moves = min(max((above - ABOVE[0]) / (ABOVE[1] - ABOVE[0]), 0.0), 1.0)
         # promises.heard
         moves *= min(max((said[_VOICE] - HEARD[0]) / (HEARD[1] - HEARD[0]), 0.0), 1.0)
-        # neighbours.sureness, promises.shut of neighbours.peaks, neighbours.released
+        # neighbours.sureness, neighbours.guessed, promises.shut of neighbours.peaks, neighbours.released
         sure = max(said[_LIPS] - TEETH * said[_TEETH], 0.0)
+        if len(said) > SAID:
+            missed = max(said[SAID + _LIPS] - TEETH * said[SAID + _TEETH], 0.0)
+            sure = max(GUESSED * sure, MISSED * missed)
         peak = sure * FLANK if sure < voice.sure else sure
         if peak < _S1:
             shut = _C0 + (_C1 - _C0) * (peak - _S0) / (_S1 - _S0)
