@@ -302,8 +302,8 @@ def _warn_about_glasses(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
     if glasses_score(rgb, face) < WEARS:
         return []
     return [
-        "The person seems to wear glasses; their frame would bend with the brows, so the brows move "
-        "less. A photo without glasses looks livelier."
+        "The person seems to wear glasses; so that their frame stays stiff, the brows hardly move. "
+        "A photo without glasses looks livelier."
     ]
 
 

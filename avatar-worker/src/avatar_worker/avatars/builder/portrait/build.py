@@ -26,6 +26,7 @@ from .depth import Depth, estimate_depth
 from .eye_shapes import blink_px
 from .eyeball import eye_layers
 from .folds import fold_layers
+from .frame import levelled, stiffened
 from .interior import interior_numbers, mouth_layers
 from .lids import lid_layer
 from .measures import EYES, Measures, measure
@@ -125,7 +126,9 @@ def build_portrait(
     depth = estimate_depth(m, alpha)
     worn = glasses_score(portrait.rgb, face) >= WEARS
     matrix = arkit_to_shape(m, brows=UNDER_GLASSES if worn else 1.0)
-    meshes = build_meshes(m, depth, size.width, size.height)
+    meshes = build_meshes(m, levelled(m, depth) if worn else depth, size.width, size.height)
+    if worn:
+        meshes = stiffened(m, meshes)
     cuts = masks(m, size.width, size.height, meshes)
     rig = Rig(
         shapes=SHAPES,
