@@ -226,6 +226,13 @@ def test_the_graph_alone_says_the_same_as_the_net_taken_apart(
             assert np.abs(a.visemes - b.visemes).max() < 1e-4
 
 
+def test_the_packaged_net_is_taken_apart_for_both_look_aheads(
+    net: Audio2Face, sooner: Audio2Face
+) -> None:
+    # Its memory holds what the first convolution said; the graph's holds the recurrent state alone.
+    assert [len(one.open().memory) for one in (net, sooner)] == [192 + 4 * 72] * 2
+
+
 def test_what_a_new_voice_begins_with_cannot_be_changed_by_one_of_them(net: Audio2Face) -> None:
     one, other = net.open(), net.open()
     before = other.kept.copy()

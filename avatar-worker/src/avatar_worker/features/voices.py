@@ -43,10 +43,9 @@ VOICE: Final = np.dtype(
 
 def together(kept: Sequence[Bytes]) -> Voices:
     """Lay records one after the other; they are copied. B times (n,) bytes to (B,)."""
-    voices: Voices = np.concatenate(kept).view(VOICE)
-    return voices
+    return np.ndarray(len(kept), VOICE, np.concatenate(kept))
 
 
 def apart(voices: Voices) -> list[Bytes]:
     """Return the record of each voice, in the same memory. (B,) to B times (n,) bytes."""
-    return list(voices.view(np.uint8).reshape(len(voices), VOICE.itemsize))
+    return list(np.ndarray((len(voices), VOICE.itemsize), np.uint8, voices))
