@@ -134,6 +134,29 @@ def test_a_body_that_speaks_along_is_noticed(actor: Avatar) -> None:
     assert "speech: motion of the bottom quarter" in missed(found)
 
 
+def with_chin(avatar: Avatar, share: float) -> Avatar:
+    """The avatar with its chin's landmark at a share of the canvas's height."""
+    points = avatar.rig.landmarks.copy()
+    points[still.CHIN, 1] = share * avatar.canvas.height
+    return dataclasses.replace(avatar, rig=dataclasses.replace(avatar.rig, landmarks=points))
+
+
+def test_the_neck_of_a_tight_portrait_is_not_its_body(actor: Avatar) -> None:
+    rows = [still.body_from(with_chin(actor, share)) for share in (0.5, 0.7, 0.8, 1.2)]
+    height, u = actor.canvas.height, actor.subject.iod_px
+    assert rows[0] == round(0.75 * height)
+    assert rows[1] == round(0.7 * height + still.NECK_U * u)
+    assert rows == sorted(rows)
+    assert rows[-1] == height
+
+
+def test_a_portrait_that_ends_at_the_chin_has_no_body_to_move(actor: Avatar) -> None:
+    bottom, hottest = still.body_stays(RenderStage(with_chin(actor, 1.0)))
+    assert math.isnan(bottom.value)
+    assert bottom.ok
+    assert math.isfinite(hottest.value)
+
+
 def test_an_upper_face_that_is_not_the_photo_is_noticed(actor: Avatar) -> None:
     shifted = actor.rig.shapes.index("close")
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .avatars_stage import RenderStage
 
 STILL_PX: Final = 1e-3
-SEEN: Final = 0.5
-"""Alpha, of 255, from which on a viewer's picture may change by a level."""
+SEEN: Final = 5.5
+"""Alpha, of 255, above which a pixel is the person's and not the matte's haze (`regions.background`)."""
 
 
 def check_rig(avatar: Avatar) -> None:

@@ -21,7 +21,7 @@ from .landmarks import Face
 FACE_X: Final = 0.5
 FACE_Y: Final = 0.42
 SIDEWAYS: Final = (0.44, 0.56)
-UPWARDS: Final = (0.34, 0.54)
+UPWARDS: Final = (0.34, 0.52)
 """So far the face may leave its place, in shares of the canvas, for the photo to cover the canvas."""
 
 FACE_WIDTH: Final = 0.42

@@ -27,6 +27,8 @@ MOUTH_CONTROLS: Final = tuple(
 )
 YAWS: Final = (-8.0, -4.0, 0.0, 4.0, 8.0)
 NOSE, EARS, BROW, CHIN = 1, (234, 454), 10, 152
+NECK_U: Final = 0.60
+"""So far below the chin skin may go along with the jaw."""
 
 
 def background_stays(stage: Stage) -> list[Finding]:
@@ -73,11 +75,11 @@ def _farthest(stage: Stage, controls: FaceControls) -> float:
 
 def body_stays(stage: Stage) -> list[Finding]:
     """Criterion 3: while only the mouth speaks, the body and the rest of the face stand still."""
-    height = stage.avatar.canvas.height
     shown = [luma(stage.picture(face(pose, number=i))) for i, pose in enumerate(_talk())]
     films = np.stack(shown).astype(np.float32)
     second = np.abs(films[2:] - 2 * films[1:-1] + films[:-2])
-    bottom = float(second[:, round(0.75 * height) :].mean())
+    body = second[:, body_from(stage.avatar) :]
+    bottom = float(body.mean()) if body.size else float("nan")
     hot = np.percentile(second, 99, axis=0)
     elsewhere = hot[~_speaking_area(stage.avatar)]
     most = float(elsewhere.max()) if elsewhere.size else 0.0
@@ -85,6 +87,16 @@ def body_stays(stage: Stage) -> list[Finding]:
         Finding(3, "speech: motion of the bottom quarter", bottom, None, 0.3, "levels"),
         Finding(3, "speech: hottest pixel off the face", most, None, 6.0, "levels"),
     ]
+
+
+def body_from(avatar: Avatar) -> int:
+    """The row from which on the picture shows no neck that the jaw takes along.
+
+    It is that of the bottom quarter, unless the chin comes near it in a tight portrait.
+    """
+    chin = float(avatar.rig.landmarks[CHIN, 1])
+    below_neck = chin + NECK_U * avatar.subject.iod_px
+    return min(avatar.canvas.height, round(max(0.75 * avatar.canvas.height, below_neck)))
 
 
 def motion_is_even(stage: Stage) -> list[Finding]:
