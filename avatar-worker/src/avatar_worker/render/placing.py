@@ -78,7 +78,10 @@ def _bend(rest: Array, moves: Array, spans: Array, weights: Array, planes: Array
         weights: float32, (K,).
         planes: Filled. float32, (2, V).
     """
-    planes[:] = rest
+    for p in range(2):
+        line, still = planes[p], rest[p]
+        for n in range(np.uintp(line.shape[0])):
+            line[n] = still[n]
     for i in range(spans.shape[0]):
         k, start, count, at = spans[i, 0], spans[i, 1], spans[i, 2], spans[i, 3]
         weight = weights[k]

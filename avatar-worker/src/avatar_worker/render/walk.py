@@ -123,12 +123,14 @@ def find_node(
 
     A mesh that ends before it goes on as at the picture's last pixel, shifted.
     """
-    i, j, u, v = find(grid, xy, np.float64(px), np.float64(py), i, j)
-    if i < 0 and (px > last_x or py > last_y):
+    x, y = px, py
+    # One call in a loop: what is folded costs time to compile wherever it stands.
+    for _ in range(2):
+        column, row, u, v = find(grid, xy, np.float64(x), np.float64(y), i, j)
+        if column >= 0 or (x <= last_x and y <= last_y):
+            break
         x, y = min(px, last_x), min(py, last_y)
-        i, j, u, v = find(grid, xy, np.float64(x), np.float64(y), 0, 0)
-        u, v = u + (px - x), v + (py - y)
-    return i, j, fixed(u, last_x), fixed(v, last_y)
+    return column, row, fixed(u + (px - x), last_x), fixed(v + (py - y), last_y)
 
 
 @folded
