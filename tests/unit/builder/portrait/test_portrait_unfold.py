@@ -65,6 +65,20 @@ def test_a_fold_is_smoothed_away() -> None:
     assert 0.4 * before < after < before
 
 
+def test_what_a_later_mesh_covers_may_fold() -> None:
+    """A tilted face's mouth reaches under an eye, whose own mesh is drawn over it."""
+    mouth = dataclasses.replace(sheet(layers=("upper", "lower")), name="mouth")
+    still = np.zeros_like(mouth.delta)
+    eye = dataclasses.replace(mouth, name="eye_l", delta=still)
+    pose = weights(jawOpen=1.0)
+    assert turned_over(mouth, pose) > 0
+    body = dataclasses.replace(sheet(), delta=np.zeros_like(sheet().delta))
+    _, kept, _ = unfolded([body, mouth, eye], [], [pose])
+    assert kept is mouth
+    _, _, mended = unfolded([body, eye, mouth], [], [pose])
+    assert turned_over(mended, pose) < turned_over(mouth, pose)
+
+
 def test_what_does_not_fold_stays_byte_for_byte() -> None:
     mesh = sheet()
     (mended,) = unfolded([mesh], [], [weights(jawOpen=0.2), weights(breath=1.0)])

@@ -115,8 +115,8 @@ def check_photo(rgb: npt.NDArray[np.uint8], face: Face) -> list[str]:
     if face.width < MIN_FACE_PX:
         raise AvatarRefusedError(
             "too_small",
-            f"The face is only {face.width:.0f} pixels wide; {GOOD_FACE_PX:.0f} are needed "
-            "for clean lips. Use a larger photo or one taken from nearer.",
+            f"The face is only {face.width:.0f} pixels wide; {MIN_FACE_PX:.0f} are the least, "
+            f"{GOOD_FACE_PX:.0f} look crisp. Use a larger photo or one taken from nearer.",
         )
     height, width = rgb.shape[:2]
     oval = face.landmarks[:468, :2]

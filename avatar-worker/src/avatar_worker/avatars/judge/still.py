@@ -197,12 +197,11 @@ def _folded(stage: Stage, pose: Pose) -> int:
 
 
 def _hidden(avatar: Avatar, mesh: Mesh) -> Flags:
-    """Which triangles of the body lie wholly under a slit's own mesh. (T,)."""
+    """Which triangles lie wholly under a slit's own mesh that is drawn later. (T,)."""
     hidden = np.zeros(len(mesh.tri), bool)
-    if mesh.layers != ("skin",):
-        return hidden
     corners = mesh.xy[mesh.tri]
-    for slit in avatar.rig.meshes:
+    names = [other.name for other in avatar.rig.meshes]
+    for slit in avatar.rig.meshes[names.index(mesh.name) + 1 :]:
         if slit.layers != ("skin",):
             within = (corners >= slit.xy.min(0)) & (corners <= slit.xy.max(0))
             hidden |= within.all((1, 2))

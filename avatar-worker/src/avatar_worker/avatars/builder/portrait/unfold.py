@@ -41,15 +41,18 @@ def unfolded(
     """Return the meshes with gentler shapes where a pose would fold what may be seen.
 
     Args:
-        meshes: Body first.
+        meshes: Body first, then as they are drawn.
         masks: `mask_upper` and `mask_lower`.
         poses: Shape weights, (K,) each.
     """
     cover = {layer.role.removeprefix("mask_"): layer.pixels[..., 0] for layer in masks}
     wanted = list(poses)
-    slits = [mesh for mesh in meshes if mesh.layers != ("skin",)]
+    # Slits are drawn one after the other: in a tilted face a mouth's mesh may end under an eye's.
     return tuple(
-        _unfolded(mesh, cover, wanted, slits if mesh.layers == ("skin",) else []) for mesh in meshes
+        _unfolded(
+            mesh, cover, wanted, [late for late in meshes[i + 1 :] if late.layers != ("skin",)]
+        )
+        for i, mesh in enumerate(meshes)
     )
 
 
@@ -59,7 +62,7 @@ def _unfolded(
     poses: list[Weights],
     above: Sequence[Mesh],
 ) -> Mesh:
-    """Mend one mesh; what lies under the meshes `above` is not seen and has to agree with them."""
+    """Mend one mesh; what lies under the meshes `above` is not seen, and a body's agrees with them."""
     delta = mesh.delta.astype(np.float64)
     seen = np.stack([_may_show(mesh, cover.get(layer)) for layer in mesh.layers])
     columns = len(np.unique(mesh.xy[:, 0]))
@@ -68,7 +71,8 @@ def _unfolded(
         low, high = slit.xy.min(0), slit.xy.max(0)
         under = ((mesh.xy >= low) & (mesh.xy <= high)).all(1)
         seen &= ~under[mesh.tri].all(1)
-        free[under.reshape(free.shape)] = 0
+        if mesh.layers == ("skin",):
+            free[under.reshape(free.shape)] = 0
     changed = False
     for _ in range(ROUNDS):
         hit: dict[int, npt.NDArray[np.bool_]] = {}
