@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from avatar_worker.avatars.builder.portrait.interior import (
     interior_numbers,
     mouth_layers,
 )
+from avatar_worker.avatars.builder.portrait.measures import Measures
 from avatar_worker.avatars.builder.portrait.mouth_shapes import JAW_U
 from fakes.portraits import NAMES, built, measured
 
@@ -107,3 +110,25 @@ def test_travels_follow_jaw_and_eyes() -> None:
     assert 0.75 < jaw / (JAW_U * m.u) < 0.95
     assert 0 < numbers["tongue_jaw_px"] < jaw
     assert numbers["gaze_px"] == pytest.approx(0.16 * m.u)
+
+
+def narrowed(m: Measures, half_width_u: float) -> Measures:
+    mouth = dataclasses.replace(m.mouth, half_width=half_width_u * m.u)
+    return dataclasses.replace(m, mouth=mouth)
+
+
+def row_light(m: Measures) -> float:
+    """Mean light of the lower row's own pixels."""
+    rgb = np.full((640, 512, 3), (190, 150, 130), np.uint8)
+    (row,) = [layer for layer in mouth_layers(rgb, m) if layer.role == "teeth_lower"]
+    return float(row.pixels[row.pixels[..., 3] > 200][:, :3].mean())
+
+
+def test_a_narrow_mouth_lets_less_light_in() -> None:
+    m = measured("actor")
+    usual, wide, narrow, narrowest = (
+        row_light(narrowed(m, half_width)) for half_width in (0.40, 0.50, 0.30, 0.20)
+    )
+    assert wide == pytest.approx(usual, rel=0.06)
+    assert narrow < 0.93 * usual
+    assert 0.7 * usual < narrowest < narrow

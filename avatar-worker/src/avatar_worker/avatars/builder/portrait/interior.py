@@ -39,6 +39,10 @@ SUPERSAMPLING: Final = 4
 OF_SKIN: Final = 0.40
 """How far the light's hue is taken from the skin, which has a hue of its own."""
 
+NARROW_U: Final = 0.36
+NARROWEST: Final = 0.80
+"""A mouth of less than the first half width lets less light in: in proportion, down to the second."""
+
 BRIGHTEST_ENAMEL: Final = 1.15
 """Of the skin, before the mouth's own shade."""
 
@@ -50,9 +54,11 @@ def mouth_layers(rgb: npt.NDArray[np.uint8], m: Measures) -> list[Layer]:
         rgb: The portrait on its canvas, for its light. uint8, (H, W, 3).
         m: The face.
     """
-    light = _light(rgb, m)
+    falls_in = _falls_in(m)
+    light = _light(rgb, m) * falls_in
     own, rows = own_teeth(rgb, m), dentition(m)
-    enamel = _held(np.array(rows.enamel) * light, rgb, m) if own is None else own.enamel
+    chosen = _held(np.array(rows.enamel) * light, rgb, m)
+    enamel = chosen if own is None else own.enamel * falls_in
     half_width = 1.25 * m.mouth.half_width / m.mm
     cavity = _Sheet(m, (-half_width - 4, half_width + 4), (-16.0, 44.0))
     upper = _Sheet(m, (-28.0, 28.0), (UPPER_EDGE_MM - 15.0, UPPER_EDGE_MM + 3.0))
@@ -64,7 +70,7 @@ def mouth_layers(rgb: npt.NDArray[np.uint8], m: Measures) -> list[Layer]:
         lower.layer("teeth_lower", *_row(lower, rows.lower, LOWER_EDGE_MM, 1, light, enamel)),
     ]
     if own is not None:
-        pixels = np.dstack([to_bytes(own.colour), to_bytes(own.alpha * 255)])
+        pixels = np.dstack([to_bytes(own.colour * falls_in), to_bytes(own.alpha * 255)])
         layers.append(Layer("teeth_upper", own.origin, pixels))
     else:
         row = _row(upper, rows.upper, UPPER_EDGE_MM, -1, light, enamel)
@@ -132,6 +138,11 @@ def _light(rgb: npt.NDArray[np.uint8], m: Measures) -> Array:
     gain = float(np.clip(colour @ [0.299, 0.587, 0.114] / 165, 0.40, 1.02))
     tint = np.clip(colour / colour.mean(), 0.7, 1.35) * OF_SKIN + 1 - OF_SKIN
     return np.asarray(gain * tint)
+
+
+def _falls_in(m: Measures) -> float:
+    """The share of the light that a mouth so wide lets in."""
+    return float(np.clip(m.mouth.half_width / (NARROW_U * m.u), NARROWEST, 1.0))
 
 
 def _held(enamel: Array, rgb: npt.NDArray[np.uint8], m: Measures) -> Array:
