@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,9 +11,16 @@ import numpy as np
 import pytest
 
 from avatar_worker.avatars.format import pack_avatar, read_avatar
-from avatar_worker.cli.build import PRIVATE, _read, licence_block, provenance, real_person
+from avatar_worker.cli.build import (
+    PRIVATE,
+    _check_usable,
+    _read,
+    licence_block,
+    provenance,
+    real_person,
+)
 from avatar_worker.errors import AvatarRefusedError
-from fakes.avatars import tiny_avatar
+from fakes.avatars import SHAPES, tiny_avatar
 
 TODAY = datetime.now(UTC).date()
 RGB = np.zeros((40, 30, 3), np.uint8)
@@ -98,3 +106,17 @@ def test_a_picture_is_read_as_rgb(tmp_path: Path) -> None:
     rgb = _read(tmp_path / "blue.png")
     assert rgb.shape == (4, 6, 3)
     assert rgb[0, 0].tolist() == [0, 0, 200]
+
+
+def test_a_photo_whose_rig_folds_is_refused_in_words_about_the_photo() -> None:
+    avatar = tiny_avatar()
+    body = avatar.rig.meshes[0]
+    delta = body.delta.copy()
+    delta[0, SHAPES.index("jawOpen"), len(body.xy) // 2, 0] += 20
+    meshes = (replace(body, delta=delta), *avatar.rig.meshes[1:])
+    folding = replace(avatar, rig=replace(avatar.rig, meshes=meshes))
+    with pytest.raises(AvatarRefusedError, match="cannot be moved without creases") as caught:
+        _check_usable(folding)
+    assert caught.value.code == "E_RIG"
+    assert "folded" in str(caught.value)
+    _check_usable(avatar)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from avatar_worker.avatars import Avatar
     from avatar_worker.avatars.builder.background import Background
 
 CONSENT_DAYS: Final = 730
@@ -221,7 +222,6 @@ def _build(
     from avatar_worker.errors import ConfigError
 
     from .bar import progress_bar
-    from .rig_rule import check_rig
 
     rgb = _read(photo)
     try:
@@ -248,11 +248,27 @@ def _build(
             warn=lambda line: typer.echo(f"note: {line}", err=True),
             report=measured.update,
         )
-        check_rig(avatar)
+        _check_usable(avatar)
         content_id = write_avatar(avatar, out)
     for line in described(measured):
         typer.echo(line)
     typer.echo(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB, {content_id})")
+
+
+def _check_usable(avatar: Avatar) -> None:
+    """Refuse what breaks rule V29 in words about the photo: its user never saw a rig."""
+    from avatar_worker.errors import AvatarCorruptError, AvatarRefusedError
+
+    from .rig_rule import check_rig
+
+    try:
+        check_rig(avatar)
+    except AvatarCorruptError as error:
+        raise AvatarRefusedError(
+            "E_RIG",
+            "The face in this photo cannot be moved without creases. Use one that is upright, frontal "
+            f"and neutral. ({error})",
+        ) from None
 
 
 def _read(photo: Path) -> npt.NDArray[np.uint8]:
