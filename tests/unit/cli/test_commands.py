@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from avatar_worker.avatars.builder import models
 from avatar_worker.avatars.format import write_avatar
+from avatar_worker.cli import files
 from avatar_worker.cli.checks import Level, examine
 from avatar_worker.cli.main import app, exit_code, run, sentence
 from avatar_worker.config import Settings, variable_name
@@ -330,3 +333,19 @@ def test_the_doctor_never_repeats_a_secret(monkeypatch: pytest.MonkeyPatch, shel
     monkeypatch.setenv("LIVEKIT_API_KEY", "key")
     monkeypatch.setenv("LIVEKIT_API_SECRET", "canary-" * 6)
     assert "canary" not in said("doctor", "--port", "0")[1]
+
+
+def test_download_files_leaves_nothing_to_compile_for_the_first_build(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here = tmp_path / "face_landmarker.task"
+    monkeypatch.setattr(models, "download_models", lambda tell: here)
+    code, text = said("download-files")
+    assert code == 0
+    assert f"the face landmark model is at {here}" in text
+    assert "compiling what cuts persons out" in text
+    assert "pymatting" in sys.modules
+    monkeypatch.setattr(files, "find_spec", lambda name: None)
+    code, text = said("download-files")
+    assert (code, "avatar-worker[build]" in text) == (0, True)
+    assert "compiling" not in text

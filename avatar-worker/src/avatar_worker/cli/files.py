@@ -1,6 +1,9 @@
-"""`download-files`: models that are not part of the package."""
+"""`download-files`: what building avatars needs beside the package."""
 
 from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
 
 import typer
 
@@ -11,11 +14,20 @@ def add_to(app: typer.Typer) -> None:
 
 
 def download_files() -> None:
-    """Fetch the face landmark model, which only `avatars build` needs.
+    """Fetch the face landmark model and compile the matting, which only `avatars build` needs.
 
     Serving and rendering need no download: their models come with the package.
     """
     from avatar_worker.avatars.builder.models import download_models
 
-    path = download_models(lambda line: typer.echo(line, err=True))
+    def tell(line: str) -> None:
+        typer.echo(line, err=True)
+
+    path = download_models(tell)
     typer.echo(f"the face landmark model is at {path}")
+    if find_spec("pymatting") is None:
+        tell("to build avatars, install avatar-worker[build]")
+        return
+    tell("compiling what cuts persons out; the first time takes a minute ...")
+    # The library compiles its loops when it is imported, and keeps them.
+    import_module("pymatting")
