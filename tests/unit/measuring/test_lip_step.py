@@ -39,7 +39,7 @@ def is_loud(t: float) -> float:
 
 @pytest.mark.parametrize("later", [-0.3, -0.1, 0.0, 0.1, 0.2, 0.4])
 @pytest.mark.parametrize("missing", [0.0, 0.3])
-def test_a_step_of_the_lips_is_found_whenever_the_speech_comes(
+async def test_a_step_of_the_lips_is_found_whenever_the_speech_comes(
     later: float, missing: float
 ) -> None:
     viewer = Viewer(rtc.Room())
