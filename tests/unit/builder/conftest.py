@@ -12,6 +12,7 @@ from avatar_worker.avatars import Canvas
 from avatar_worker.avatars.builder.crop import CroppedPortrait, crop_to_canvas
 from avatar_worker.avatars.builder.landmarks import Face, find_faces
 from avatar_worker.avatars.builder.models import download_models
+from fakes.portraits import photo
 
 Image = npt.NDArray[np.uint8]
 
@@ -43,6 +44,19 @@ def astronaut_face(astronaut: Image, landmark_model: Path) -> Face:
 @pytest.fixture(scope="session")
 def near_face(near: Image, landmark_model: Path) -> Face:
     return find_faces(near)[0]
+
+
+@pytest.fixture(scope="session")
+def actor() -> Image:
+    """The invented person at the size of a canvas. uint8, (640, 512, 3)."""
+    return np.asarray(
+        cv2.resize(photo("actor"), (512, 640), interpolation=cv2.INTER_AREA), np.uint8
+    )
+
+
+@pytest.fixture(scope="session")
+def actors_face(actor: Image, landmark_model: Path) -> Face:
+    return find_faces(actor)[0]
 
 
 @pytest.fixture(scope="session")

@@ -20,21 +20,8 @@ from avatar_worker.avatars.builder.quality import (
     check_photo,
 )
 from avatar_worker.errors import AvatarRefusedError
-from fakes.portraits import photo
 
 Image = npt.NDArray[np.uint8]
-
-
-@pytest.fixture(scope="module")
-def actor() -> Image:
-    return np.asarray(
-        cv2.resize(photo("actor"), (512, 640), interpolation=cv2.INTER_AREA), np.uint8
-    )
-
-
-@pytest.fixture(scope="module")
-def actors_face(actor: Image) -> Face:
-    return find_faces(actor)[0]
 
 
 def compressed(picture: Image, quality: int) -> Image:

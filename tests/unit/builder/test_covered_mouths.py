@@ -10,21 +10,8 @@ import pytest
 from avatar_worker.avatars.builder.covered import lips_score
 from avatar_worker.avatars.builder.landmarks import Face, find_faces
 from avatar_worker.avatars.builder.quality import LIPS_SEEN, check_photo
-from fakes.portraits import photo
 
 Image = npt.NDArray[np.uint8]
-
-
-@pytest.fixture(scope="module")
-def actor() -> Image:
-    return np.asarray(
-        cv2.resize(photo("actor"), (512, 640), interpolation=cv2.INTER_AREA), np.uint8
-    )
-
-
-@pytest.fixture(scope="module")
-def actors_face(actor: Image) -> Face:
-    return find_faces(actor)[0]
 
 
 def with_microphone(rgb: Image, face: Face) -> Image:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from avatar_worker.features.compiling import compiled
+from avatar_worker.compiling import compiled
 from avatar_worker.features.elementary import exp, log10, sigmoid, tanh
 
 FloatArray = npt.NDArray[np.float32]

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.fakes.avatars import HEIGHT, WIDTH, tiny_rig
 
-from avatar_worker.avatars import Mesh
 from avatar_worker.render import nodes
 from avatar_worker.render.nodes import COARSE, PAD, STEP, UNSEEN
 from avatar_worker.render.rows import ASK_ALL, walk
-from avatar_worker.render.vertices import Sheet
-from avatar_worker.render.walk import Grid, find_node, grid_of
+from avatar_worker.render.walk import find_node
+from fakes.avatars import HEIGHT, WIDTH, tiny_rig
+from fakes.grids import grid, shaken
 
 LAST = WIDTH - 1, HEIGHT - 1
-
-
-def grid(mesh: Mesh) -> Grid:
-    found = grid_of(Sheet(mesh, "skin", 0, len(mesh.xy)))
-    assert found is not None
-    return found
-
-
-def shaken(mesh: Mesh, seed: int, by: float) -> np.ndarray:
-    """Move every vertex by up to `by` pixels but those of the border."""
-    moved = np.random.default_rng(seed).uniform(-by, by, mesh.xy.shape)
-    first, last = mesh.xy.min(0), mesh.xy.max(0)
-    moved[((mesh.xy == first) | (mesh.xy == last)).any(1)] = 0
-    return np.ascontiguousarray(mesh.xy + moved, np.float32)
 
 
 def empty(step: int) -> tuple[np.ndarray, np.ndarray]:

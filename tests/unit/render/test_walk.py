@@ -6,30 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.fakes.avatars import tiny_avatar, tiny_rig
 
-from avatar_worker.avatars import Mesh
 from avatar_worker.render.nodes import PAD
-from avatar_worker.render.vertices import Sheet
-from avatar_worker.render.walk import NO_GRID, Grid, find, find_node, fixed, grid_of
-
-
-def sheet(mesh: Mesh) -> Sheet:
-    return Sheet(mesh, "skin", 0, len(mesh.xy))
-
-
-def grid(mesh: Mesh) -> Grid:
-    found = grid_of(sheet(mesh))
-    assert found is not None
-    return found
-
-
-def shaken(mesh: Mesh, seed: int, by: float) -> np.ndarray:
-    """Move every vertex by up to `by` pixels but those of the border."""
-    moved = np.random.default_rng(seed).uniform(-by, by, mesh.xy.shape)
-    first, last = mesh.xy.min(0), mesh.xy.max(0)
-    moved[((mesh.xy == first) | (mesh.xy == last)).any(1)] = 0
-    return np.ascontiguousarray(mesh.xy + moved, np.float32)
+from avatar_worker.render.walk import NO_GRID, find, find_node, fixed, grid_of
+from fakes.avatars import tiny_avatar, tiny_rig
+from fakes.grids import grid, shaken, sheet
 
 
 @pytest.mark.parametrize("start", [(0, 0), (7, 0), (3, 9), (7, 9)])

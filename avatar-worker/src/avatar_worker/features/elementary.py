@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .compiling import inlined
+from avatar_worker.compiling import inlined
 
 _LOG2_E: Final = np.float32(np.log2(np.e))
 # ln 2 in two parts: the first has so few bits that its multiples are exact.

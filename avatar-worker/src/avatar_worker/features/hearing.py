@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .compiling import compiled
+from avatar_worker.compiling import compiled
+
 from .elementary import log10
 from .mel import (
     BANDS,

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from avatar_worker.compiling import compiled
 from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
-from .compiling import compiled
 from .elementary import exp, sigmoid, tanh
 from .mel import BANDS, FRAMES_PER_STEP
 from .weights import Contents

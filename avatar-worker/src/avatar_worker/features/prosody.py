@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from avatar_worker.compiling import compiled
 from avatar_worker.frames import ANALYSIS_RATE, Tone
 
-from .compiling import compiled
 from .mel import STEP
 
 Floats = npt.NDArray[np.float32]

@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from avatar_worker.compiling import compiled
 from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
-from .compiling import compiled
 from .floor import ABOVE, EVERY, FLAT, PARTS, REMEMBERED
 from .matrices import SAID
 from .mel import BANDS

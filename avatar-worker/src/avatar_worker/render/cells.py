@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from .compiling import Array, compiled, folded
+from avatar_worker.compiling import Array, compiled, folded
+
 from .nodes import PAD, STEP, UNSEEN
 from .walk import find_node, numbers_of
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .compiling import Array, compiled, inlined
+from avatar_worker.compiling import Array, compiled, inlined
 
 Pixels = npt.NDArray[np.uint8]
 

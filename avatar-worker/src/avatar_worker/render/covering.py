@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from avatar_worker.compiling import Array, compiled, folded
+
 from .cells import SHEET, SOLID, cover_of
-from .compiling import Array, compiled, folded
 from .laying import lay_mask
 from .nodes import PAD, UNSEEN, nodes_of_cell
 from .tiles import CELL

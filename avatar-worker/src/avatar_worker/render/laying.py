@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from .compiling import Array, folded
+from avatar_worker.compiling import Array, folded
+
 from .lanes import (
     along,
     clamped,

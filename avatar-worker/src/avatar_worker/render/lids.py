@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiling import Array, compiled
+from avatar_worker.compiling import Array, compiled
+
 from .sampling import mix
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from .compiling import Array, compiled, folded
+from avatar_worker.compiling import Array, compiled, folded
 
 Nodes = npt.NDArray[np.int32]
 

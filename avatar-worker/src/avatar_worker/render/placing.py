@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from avatar_worker.compiling import Array, compiled
 from avatar_worker.frames import HeadPose
 
-from .compiling import Array, compiled
 from .vertices import FARTHEST, Floats, VertexField
 
 _AHEAD: Final = HeadPose()

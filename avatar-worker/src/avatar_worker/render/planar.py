@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from avatar_worker.compiling import Array, compiled
+
 from .cells import CLEAR, SHEET, SOLID
-from .compiling import Array, compiled
 from .laying import lay_cell
 from .nodes import PAD
 from .tiles import TILE, copy_cell, own_place

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from .compiling import Array, compiled, folded
+from avatar_worker.compiling import Array, compiled, folded
+
 from .nodes import EDGE, PAD, SMALLEST_AREA, UNSEEN
 from .walk import find_node, numbers_of
 

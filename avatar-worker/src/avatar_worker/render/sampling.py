@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .compiling import folded, inlined
+from avatar_worker.compiling import folded, inlined
 
 
 @folded

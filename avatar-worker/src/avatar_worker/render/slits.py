@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from avatar_worker.compiling import Array, compiled, folded
+
 from .cells import CLEAR, MIXED, SOLID, cover_of
-from .compiling import Array, compiled, folded
 from .covering import add_above, cover_upper
 from .laying import lay_cell, lay_mask
 from .nodes import PAD, STEP, UNSEEN, nodes_of_cell

@@ -11,9 +11,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from avatar_worker.compiling import Array, compiled
+
 from .cells import CLEAR, MIXED, REACH, SOLID
 from .colour import luma_of
-from .compiling import Array, compiled
 from .nodes import COARSE, PAD
 
 Packed = npt.NDArray[np.uint32]

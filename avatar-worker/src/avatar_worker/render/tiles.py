@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from .compiling import Array, folded
+from avatar_worker.compiling import Array, folded
+
 from .lanes import along, eight_of, evens, four_and_four_of, odds, put, put_four_and_four
 from .sampling import laid_over
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .compiling import Array, folded
+from avatar_worker.compiling import Array, folded
+
 from .nodes import EDGE, PAD, SMALLEST_AREA
 from .vertices import Sheet
 

@@ -1,4 +1,4 @@
-"""How loops are compiled.
+"""How loops are compiled, in every stage that has some.
 
 The cache on disk notices a change of the file that a loop lies in, not of what it inlines: after a
 change of what is folded or inlined, clear `__pycache__`.
@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def compiled(function: F) -> F:
     """Compile a loop that releases the GIL, on first use, kept on disk for the next process.
 
-    Numbers may be reordered, but not assumed finite: bounds depend on comparisons with NaN.
+    Sums keep their order, and numbers are not assumed finite: bounds depend on comparisons with NaN.
     """
     jit = numba.njit(
         nogil=True, cache=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"}
