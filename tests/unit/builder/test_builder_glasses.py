@@ -12,6 +12,7 @@ from avatar_worker.avatars.builder.glasses import EYES_AT, UNIT_PX, WEARS, glass
 from avatar_worker.avatars.builder.landmarks import Face, find_faces
 from avatar_worker.avatars.builder.portrait.arkit import UNDER_GLASSES, arkit_to_shape
 from avatar_worker.avatars.builder.portrait.shapes import SHAPES
+from avatar_worker.avatars.builder.scores import scores
 from avatar_worker.frames import CONTROL_INDEX
 from fakes.portraits import measured, photo
 
@@ -87,7 +88,7 @@ def test_brows_move_less_under_glasses() -> None:
 
 
 def test_the_scores_name_what_a_photo_is_judged_by(actor: tuple[Image, Face]) -> None:
-    found = quality.scores(*actor)
+    found = scores(*actor)
     assert set(found) >= {"face_px", "detail", "yaw_deg", "lip_gap_u", "smile", "glasses"}
     assert abs(found["yaw_deg"]) < 5
     assert all(np.isfinite(value) for value in found.values())

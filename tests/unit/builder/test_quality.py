@@ -12,6 +12,7 @@ from avatar_worker.avatars import Canvas
 from avatar_worker.avatars.builder import quality
 from avatar_worker.avatars.builder.crop import crop_to_canvas
 from avatar_worker.avatars.builder.landmarks import Face, find_faces
+from avatar_worker.avatars.builder.scores import described, scores
 from avatar_worker.errors import AvatarRefusedError
 
 Image = npt.NDArray[np.uint8]
@@ -215,8 +216,8 @@ def test_a_head_that_the_photo_cuts_off_is_remarked(
 
 
 def test_an_accepted_photos_scores_are_told_in_sentences(near: Image, near_face: Face) -> None:
-    score = quality.scores(near, near_face)
-    told = quality.described(score)
+    score = scores(near, near_face)
+    told = described(score)
     assert all(line.endswith((".", ").")) and line[0].isupper() for line in told)
     assert any(f"{score['face_px']:.0f} pixels wide" in line for line in told)
     assert any("Glasses are not seen" in line for line in told)
@@ -235,6 +236,6 @@ def test_an_accepted_photos_scores_are_told_in_sentences(near: Image, near_face:
 def test_what_a_score_means_is_said(
     near: Image, near_face: Face, name: str, value: float, words: str
 ) -> None:
-    score = quality.scores(near, near_face)
-    assert not any(words in line for line in quality.described(score))
-    assert any(words in line for line in quality.described(score | {name: value}))
+    score = scores(near, near_face)
+    assert not any(words in line for line in described(score))
+    assert any(words in line for line in described(score | {name: value}))

@@ -226,7 +226,7 @@ def _build(
     rgb = _read(photo)
     try:
         from avatar_worker.avatars.builder.portrait.build import build_portrait
-        from avatar_worker.avatars.builder.quality import described
+        from avatar_worker.avatars.builder.scores import described
     except ImportError as error:
         raise ConfigError(
             "building avatars needs more packages; run: pip install 'avaluma-avatar-worker[build]'"

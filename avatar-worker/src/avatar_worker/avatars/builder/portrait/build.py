@@ -18,7 +18,8 @@ from avatar_worker.avatars.builder.crop import CroppedPortrait, crop_to_canvas
 from avatar_worker.avatars.builder.glasses import WEARS, glasses_score
 from avatar_worker.avatars.builder.landmarks import Face, find_faces
 from avatar_worker.avatars.builder.matte import person_matte
-from avatar_worker.avatars.builder.quality import check_crop, check_photo, choose_face, scores
+from avatar_worker.avatars.builder.quality import check_crop, check_photo, choose_face
+from avatar_worker.avatars.builder.scores import scores
 from avatar_worker.version import __version__
 
 from .arkit import UNDER_GLASSES, arkit_to_shape, box_weights
@@ -100,7 +101,7 @@ def build_portrait(
             same file.
         progress: Told what is being done, and which share of the work is done before it.
         warn: Told, in a sentence, what will look worse than it could.
-        report: Told what an accepted photo was judged by: `quality.scores`.
+        report: Told what an accepted photo was judged by: `scores`.
 
     Raises:
         AvatarRefusedError: If the photo cannot make an avatar; the sentence says what to change.
