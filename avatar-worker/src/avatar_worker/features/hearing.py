@@ -40,18 +40,23 @@ _FLOOR: Final = np.float32(POWER_FLOOR)
 _RAMP: Final = np.linspace(0.0, 1.0, HOP, endpoint=False, dtype=np.float32)
 
 
-def _triangles() -> tuple[npt.NDArray[np.int32], FloatArray]:
-    """Return where each filter begins and ends, (41,), in one row of all weights, and those.
+def _flanks() -> tuple[npt.NDArray[np.int32], FloatArray, FloatArray]:
+    """Return where the flanks of the filters begin, (42,), and what bins count in them, two (257,).
 
-    A filter begins at the bin that `_FROM` says.
+    Filters are triangles, each as wide as from the peak before its own to the one after. So a bin
+    lies in two of them: from edge n to the next, filter n rises and filter n - 1 falls.
     """
-    heights = [FILTERS[FILTERS[:, band] > 0, band] for band in range(BANDS)]
-    ends = np.cumsum([0, *(len(one) for one in heights)])
-    return ends.astype(np.int32), np.concatenate(heights)
+    there = FILTERS > 0
+    ends = len(there) - there[::-1].argmax(axis=0)
+    edges = np.array([*there.argmax(axis=0), *ends[-2:]], np.int32)
+    rises, falls = np.zeros((2, len(there)), np.float32)
+    for band in range(BANDS):
+        begin, peak, end = edges[band : band + 3]
+        rises[begin:peak], falls[peak:end] = FILTERS[begin:peak, band], FILTERS[peak:end, band]
+    return edges, rises, falls
 
 
-_FROM: Final = (FILTERS > 0).argmax(axis=0).astype(np.int32)
-_ENDS, _HEIGHTS = _triangles()
+_EDGES, _RISES, _FALLS = _flanks()
 
 EAR: Final = np.dtype(
     [
@@ -117,7 +122,9 @@ def _levelled(
     whole = pcm.view(np.int32)
     for row in range(count):
         ear, voice = ears[start + row], start + row
-        tail, dither, at = ear.tail, ear.dither, ear.steps * STEP
+        tail, dither = ear.tail, ear.dither
+        # A slice: of an index that might be negative only one number is taken at a time.
+        hisses = noise[ear.steps * STEP : (ear.steps + 1) * STEP]
         for i in range(TAIL):
             sound[i] = tail[i]
         for hop in range(FRAMES_PER_STEP):
@@ -133,7 +140,7 @@ def _levelled(
             ear.gain = gain
             for i in range(HOP):
                 ramped = came * (_ONE - _RAMP[i]) + goes * _RAMP[i]
-                hiss = noise[at + here + i] * dither
+                hiss = hisses[here + i] * dither
                 sound[TAIL + here + i] = pcm[voice, here + i] * ramped + hiss
         ear.steps = (ear.steps + 1) % (len(noise) // STEP)
         for i in range(TAIL):
@@ -153,26 +160,27 @@ def _banded(spectra: FloatArray, mel: FloatArray, start: int, first: int) -> Non
         start: The first voice.
         first: The first frame.
     """
-    power = np.empty((FFT // 2 + 1, FRAMES_PER_STEP), np.float32)
+    power = np.empty((FFT // 2, FRAMES_PER_STEP), np.float32)
     for row in range(0, len(spectra), FRAMES_PER_STEP):
         frames = mel[start + row // FRAMES_PER_STEP]
-        for n in range(FRAMES_PER_STEP):
-            power[0, n] = spectra[row + n, 0] ** 2
-            power[FFT // 2, n] = spectra[row + n, FFT - 1] ** 2
-            for i in range(1, FFT // 2):
+        # No filter reaches the first bin or the last.
+        for i in range(_EDGES[0], _EDGES[-1]):
+            for n in range(FRAMES_PER_STEP):
                 power[i, n] = spectra[row + n, 2 * i - 1] ** 2 + spectra[row + n, 2 * i] ** 2
-        for band in range(BANDS):
-            a = b = c = d = _FLOOR
-            at = _FROM[band]
-            for i in range(_ENDS[band], _ENDS[band + 1]):
-                height = _HEIGHTS[i]
-                a += power[at, 0] * height
-                b += power[at, 1] * height
-                c += power[at, 2] * height
-                d += power[at, 3] * height
-                at += 1
-            frames[first, band], frames[first + 1, band] = a, b
-            frames[first + 2, band], frames[first + 3, band] = c, d
+        a = b = c = d = _FLOOR
+        for edge in range(BANDS + 1):
+            # What falls, four frames of it, and what rises, and will fall behind the next edge.
+            e = f = g = h = _FLOOR
+            for i in range(_EDGES[edge], _EDGES[edge + 1]):
+                fall, rise = _FALLS[i], _RISES[i]
+                a, e = a + power[i, 0] * fall, e + power[i, 0] * rise
+                b, f = b + power[i, 1] * fall, f + power[i, 1] * rise
+                c, g = c + power[i, 2] * fall, g + power[i, 2] * rise
+                d, h = d + power[i, 3] * fall, h + power[i, 3] * rise
+            if edge > 0:
+                frames[first, edge - 1], frames[first + 1, edge - 1] = a, b
+                frames[first + 2, edge - 1], frames[first + 3, edge - 1] = c, d
+            a, b, c, d = e, f, g, h
         for n in range(first, first + FRAMES_PER_STEP):
             for band in range(BANDS):
                 frames[n, band] = log10(frames[n, band])

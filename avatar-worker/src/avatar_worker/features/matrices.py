@@ -2,7 +2,8 @@
 
 A graph of small nodes moves its numbers more than it multiplies them. Here whatever stands between
 two products is one compiled loop over the batch, and the first convolution is asked of each mel
-frame once: a voice remembers what it said of the last four.
+frame once: a voice remembers what it said of the last four. How they take less than half of their
+products stands in `convolving`.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ import numpy.typing as npt
 from avatar_worker.compiling import compiled
 from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
+from .convolving import POINTS, at_points, between, entering, leaving
 from .elementary import exp, sigmoid, tanh
 from .mel import BANDS, FRAMES_PER_STEP
 from .weights import Contents
 
 FloatArray = npt.NDArray[np.float32]
 
-TAPS: Final = 5
-"""Frames that a convolution sees."""
 _MOUTHS: Final = len(MOUTH_NAMES)
 _VOICE: Final = _MOUTHS + len(VISEME_NAMES)
 SAID: Final = _VOICE + 1
@@ -46,12 +46,10 @@ class MatrixNet:
     def __init__(self, held: Contents, *, near: bool) -> None:
         named, pictures = held.arrays, ["net.near.", "net."] if near else ["net."]
         (memory,), (join,) = held.inputs["GRU"], held.inputs["MatMul"]
-        spread, mean = named["net.spread"], named["net.mean"]
-        first = named["net.first.weight"] / spread[:, None]
-        self._first = _rows(first)
-        shift = np.einsum("cbt,b->c", first, mean)
-        self._first_bias = np.asarray(named["net.first.bias"] - shift, np.float32)
-        self._second = _rows(named["net.second.weight"])
+        self._mean = named["net.mean"]
+        self._first = at_points(named["net.first.weight"] / named["net.spread"][:, None])
+        self._first_bias = named["net.first.bias"]
+        self._second = at_points(named["net.second.weight"])
         self._second_bias = named["net.second.bias"]
         self._join, self._join_bias = named[join[1]], named["net.join.bias"]
         self._sound, self._state = (_turned(named[name][0]) for name in memory[1:3])
@@ -67,8 +65,9 @@ class MatrixNet:
         channels, width = len(self._second_bias), len(self._mix_bias)
         memories, said = 3 * self._hidden, SAID * len(pictures)
         for part, shape in (
-            (self._first, (TAPS * BANDS, channels)), (self._first_bias, (channels,)),
-            (self._second, (TAPS * channels, channels)), (self._second_bias, (channels,)),
+            (self._mean, (BANDS,)),
+            (self._first, (POINTS, BANDS, channels)), (self._first_bias, (channels,)),
+            (self._second, (POINTS, channels, channels)), (self._second_bias, (channels,)),
             (self._join, (FRAMES_PER_STEP * channels, self._hidden)),
             (self._join_bias, (self._hidden,)),
             (self._sound, (self._hidden, memories)), (self._sound_bias, (memories,)),
@@ -81,9 +80,9 @@ class MatrixNet:
 
     def rest(self, history: FloatArray) -> FloatArray:
         """Return the memory of a voice that follows on mel frames (8, 40). float32, (n,)."""
-        seen = np.stack([history[i : i + TAPS].ravel() for i in range(FRAMES_PER_STEP)])
-        said = np.maximum(seen @ self._first + self._first_bias, 0)
-        return np.concatenate([np.zeros(self._hidden, np.float32), said.ravel()])
+        said = np.matmul(entering(history[None], self._mean), self._first)
+        frames = leaving(said, self._first_bias)[0]
+        return np.concatenate([np.zeros(self._hidden, np.float32), frames])
 
     def step(self, mel: FloatArray, memory: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Hear the newest four mel frames of each voice.
@@ -97,17 +96,12 @@ class MatrixNet:
             look-ahead beside them the same of the picture before, (B, 56). And the memory.
         """
         voices, hidden = len(mel), self._hidden
-        first = _in_a_row(mel, FRAMES_PER_STEP) @ self._first
-        _settle(first, self._first_bias, 0)
-        frames = np.empty((voices, 2 * FRAMES_PER_STEP, len(self._first_bias)), np.float32)
-        both, new = frames.reshape(voices, -1), first.reshape(voices, -1)
-        both[:, : new.shape[1]] = memory[:, hidden:]
-        both[:, new.shape[1] :] = memory[:, hidden:] = new
-        second = _in_a_row(frames, 0) @ self._second
-        _settle(second, self._second_bias, 0)
+        first = np.matmul(entering(mel, self._mean), self._first)
+        second = np.matmul(between(first, self._first_bias, memory), self._second)
+        frames = leaving(second, self._second_bias)
         # What the memory says stands beside what is heard: both are mixed.
         seen = np.empty((voices, 2 * hidden), np.float32)
-        np.matmul(second.reshape(voices, -1), self._join, out=seen[:, hidden:])
+        np.matmul(frames, self._join, out=seen[:, hidden:])
         _settle(seen, self._join_bias, hidden)
         sound, state = seen[:, hidden:] @ self._sound, memory[:, :hidden] @ self._state
         _remember(sound, state, self._sound_bias, self._state_bias, memory, seen)
@@ -116,19 +110,6 @@ class MatrixNet:
         heads: FloatArray = np.matmul(mixed, self._heads)
         _say(heads, self._heads_bias)
         return heads, memory
-
-
-def _rows(kernel: FloatArray) -> FloatArray:
-    """Turn a convolution's weights, (out, in, 5), to what frames in a row are multiplied by, (5 in, out)."""
-    return np.ascontiguousarray(kernel.transpose(2, 1, 0).reshape(-1, len(kernel)))
-
-
-def _in_a_row(frames: FloatArray, start: int) -> FloatArray:
-    """Lay five frames in a row, from each of four on. (B, n, bands) to (4 B, 5 bands)."""
-    voice, frame, one = frames.strides
-    shape = (len(frames), FRAMES_PER_STEP, TAPS * frames.shape[2])
-    rows = np.ndarray(shape, np.float32, frames, start * frame, (voice, frame, one))
-    return rows.reshape(-1, shape[2])
 
 
 def _side_by_side(weights: list[FloatArray]) -> FloatArray:
