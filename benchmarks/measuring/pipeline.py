@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_worker.audio.segment import TICKS_PER_ANALYSIS_SAMPLE
-from avatar_worker.engine import PictureOrder, Pipeline
+from avatar_worker.engine import Failure, PictureOrder, Pipeline
 from avatar_worker.engine.pipeline import HOP, Slot
 from avatar_worker.features import Audio2Face
 from avatar_worker.frames import VideoFrame
@@ -41,13 +41,14 @@ class MarkedPipeline(Pipeline):
         self._heard.pop(id(slot), None)
         super().close(slot)
 
-    def draw(self, jobs: Sequence[tuple[Slot, PictureOrder]]) -> list[VideoFrame]:
+    def draw_each(self, jobs: Sequence[tuple[Slot, PictureOrder]]) -> list[VideoFrame | Failure]:
         """Draw one picture for each job, in order."""
         own = [self._own_sound(slot) if order.speaking else None for slot, order in jobs]
-        frames = super().draw(jobs)
+        frames = super().draw_each(jobs)
         for sound, frame in zip(own, frames, strict=True):
             loud = sound is not None and is_loud(sound)
-            paint_frame(frame, Marks(self._count, loud=loud, speaking=sound is not None))
+            if isinstance(frame, VideoFrame):
+                paint_frame(frame, Marks(self._count, loud=loud, speaking=sound is not None))
             self._count = (self._count + 1) & 0xFFFF
         if self._stall:
             stall, self._stall = self._stall, 0.0

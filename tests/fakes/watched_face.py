@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from avatar_worker.avatars import Avatar
-from avatar_worker.engine import PictureOrder, Pipeline
+from avatar_worker.engine import Failure, PictureOrder, Pipeline
 from avatar_worker.engine.pipeline import Slot
 from avatar_worker.face import Activity, Cue
 from avatar_worker.features import Audio2Face
@@ -55,12 +55,12 @@ class WatchedPipeline(Pipeline):
         watched.cues, watched.placed = self.cues, self.placed
         return watched
 
-    def draw(self, jobs: Sequence[tuple[Slot, PictureOrder]]) -> list[VideoFrame]:
+    def draw_each(self, jobs: Sequence[tuple[Slot, PictureOrder]]) -> list[VideoFrame | Failure]:
         for _, order in jobs:
             if order.activity is not self.now:
                 self.activities.append(order.activity)
             self.now = order.activity
-        return super().draw(jobs)
+        return super().draw_each(jobs)
 
     async def saw(self, *cues: Cue) -> None:
         """These cues come, in this order, and no others before them."""

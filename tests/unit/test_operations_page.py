@@ -46,6 +46,7 @@ def test_every_metric_is_described() -> None:
     text = PAGE.read_text(encoding="utf-8")
     metrics = Metrics()
     metrics.watch_events(dict)
+    metrics.watch_failures(dict)
     described = set(re.findall(r"^\| `(avatar_worker_\w+)", text, re.MULTILINE))
     ours = {
         family.name + "_total" * (family.type == "counter")

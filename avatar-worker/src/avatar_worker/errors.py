@@ -11,6 +11,7 @@ AvatarWorkerError
 ├── SessionError                one session; its neighbours go on
 │   ├── CapacityError           no free slot here; try another worker
 │   ├── PeerError               LiveKit or a participant broke the contract
+│   ├── PictureError            no more pictures can be made for it
 │   └── InvalidTransitionError
 └── DeviceError                 the device failed; the process cannot go on
 """
@@ -114,6 +115,22 @@ class PeerError(SessionError):
     """LiveKit or a participant broke the contract, e.g. the room cannot be joined."""
 
     retryable = True
+
+
+class PictureError(SessionError):
+    """No more pictures can be made for one session; for others they can.
+
+    The foreign exception is not kept, because its stack would hold what the session has drawn with.
+
+    Attributes:
+        stage: Where it failed, one of `engine.Stage`.
+        raised: Name of the exception's class.
+    """
+
+    def __init__(self, stage: str, raised: str) -> None:
+        super().__init__(f"no more pictures can be made: {stage} raised {raised}")
+        self.stage = stage
+        self.raised = raised
 
 
 class InvalidTransitionError(SessionError):

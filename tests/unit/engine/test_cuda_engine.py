@@ -10,8 +10,7 @@ from tests.fakes.avatars import tiny_avatar
 from tests.fakes.cuda_driver import LOST, CpuAsGpu
 
 from avatar_worker.clock import MonotonicClock, Ticks
-from avatar_worker.engine import Engine, PictureOrder, Pipeline
-from avatar_worker.engine.executor import Seat
+from avatar_worker.engine import Engine, PictureOrder, Pipeline, Seat
 from avatar_worker.errors import DeviceError
 from avatar_worker.features import Audio2Face
 from avatar_worker.frames import VideoFrame

@@ -1,9 +1,13 @@
-"""Draws a batch of pictures: speech to mouth, mouth to face, face to pixels."""
+"""Draws a batch of pictures: speech to mouth, mouth to face, face to pixels.
+
+What fails for one session costs the others of its batch nothing: each stage is isolated.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +17,10 @@ from avatar_worker.clock import Ticks
 from avatar_worker.face import Activity, Cue, FaceMixer
 from avatar_worker.features import Audio2Face, MouthStream
 from avatar_worker.features.prosody import ToneStream
-from avatar_worker.frames import Features, VideoFrame
+from avatar_worker.frames import FaceControls, Features, VideoFrame
 from avatar_worker.render import Renderer, RenderSlot
+
+from .isolation import Failure, Stage, attempt, each
 
 HOP = 640
 """Samples at 16 kHz that one step of the net takes: 40 ms."""
@@ -66,8 +72,9 @@ class Slot:
             self.tones.reset()
             self.unfed.clear()
             self.features = None
-        for start in range(0, len(order.analysis), HOP):
-            self.unfed.append(order.analysis[start : start + HOP])
+        sound = _sane(order.analysis)
+        for start in range(0, len(sound), HOP):
+            self.unfed.append(sound[start : start + HOP])
 
     def express(self, cue: Cue) -> None:
         """Let the face follow a cue, from the next picture on."""
@@ -106,26 +113,73 @@ class Pipeline:
         self._renderer.close(slot.render)
 
     def draw(self, jobs: Sequence[tuple[Slot, PictureOrder]]) -> list[VideoFrame]:
-        """Draw one picture for each job, in order. The orders must have been accepted."""
-        self._listen([slot for slot, _ in jobs])
-        controls = [
-            (
-                slot.render,
-                slot.mixer.frame(
-                    order.pts,
-                    features=slot.features if order.speaking else None,
-                    activity=order.activity,
-                ),
-            )
+        """Draw one picture for each job, in order. The orders must have been accepted.
+
+        Raises:
+            Exception: What a stage raised for the first job that failed.
+        """
+        frames = []
+        for picture in self.draw_each(jobs):
+            if isinstance(picture, Failure):
+                raise picture.error
+            frames.append(picture)
+        return frames
+
+    def draw_each(self, jobs: Sequence[tuple[Slot, PictureOrder]]) -> list[VideoFrame | Failure]:
+        """Draw one picture for each job, in order, or say how it failed.
+
+        A slot that failed has lost its place in its own speech: it cannot be drawn any more.
+
+        Args:
+            jobs: Slots, each at most once, with orders that they have accepted.
+
+        Raises:
+            DeviceError: If the device is lost.
+        """
+        deaf = self._listen([slot for slot, _ in jobs])
+        faces = [
+            deaf[slot] if slot in deaf else each(Stage.BEHAVIOUR, _behave, [(slot, order)])[0]
             for slot, order in jobs
         ]
-        return self._renderer.render(controls)
+        well = [
+            (slot.render, face)
+            for (slot, _), face in zip(jobs, faces, strict=True)
+            if not isinstance(face, Failure)
+        ]
+        pictures = iter(each(Stage.RENDERING, self._renderer.render, well))
+        return [face if isinstance(face, Failure) else next(pictures) for face in faces]
 
-    def _listen(self, slots: Sequence[Slot]) -> None:
-        while waiting := [slot for slot in slots if slot.unfed]:
+    def _listen(self, slots: Sequence[Slot]) -> dict[Slot, Failure]:
+        """Let every slot hear what it has not heard yet; return whose hearing failed."""
+        failed: dict[Slot, Failure] = {}
+        while waiting := [slot for slot in slots if slot.unfed and slot not in failed]:
             feeds = [slot.unfed.pop(0) for slot in waiting]
-            heard = self._audio2face.step(
-                [(slot.mouth, pcm) for slot, pcm in zip(waiting, feeds, strict=True)]
-            )
+            voices = [(slot.mouth, pcm) for slot, pcm in zip(waiting, feeds, strict=True)]
+            heard = each(Stage.HEARING, self._audio2face.step, voices)
             for slot, features, pcm in zip(waiting, heard, feeds, strict=True):
-                slot.hear(features, pcm)
+                if isinstance(features, Failure):
+                    failed[slot] = features
+                elif failure := attempt(Stage.HEARING, partial(slot.hear, features, pcm)):
+                    failed[slot] = failure
+        return failed
+
+
+def _behave(jobs: Sequence[tuple[Slot, PictureOrder]]) -> list[FaceControls]:
+    return [
+        slot.mixer.frame(
+            order.pts,
+            features=slot.features if order.speaking else None,
+            activity=order.activity,
+        )
+        for slot, order in jobs
+    ]
+
+
+def _sane(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return sound within [-1, 1]; what is no number is silence.
+
+    One sample beyond that would stay in a voice's memory to the end of its segment.
+    """
+    if len(sound) and not np.abs(sound).max() <= 1:  # true for NaN
+        sound = np.clip(np.nan_to_num(sound, posinf=0, neginf=0), -1, 1)
+    return sound

@@ -7,10 +7,13 @@ from concurrent.futures import Future
 
 from avatar_worker.avatars import Avatar
 
-from .executor import Drawn, Engine, Seat
+from .executor import Engine
+from .seat import Drawn, Failed, Seat, nobody
 
 
-async def take_seat(engine: Engine, avatar: Avatar, *, seed: int, drawn: Drawn) -> Seat:
+async def take_seat(
+    engine: Engine, avatar: Avatar, *, seed: int, drawn: Drawn, failed: Failed = nobody
+) -> Seat:
     """Make a slot at the engine. If cancelled, it is given back, however far it was.
 
     Args:
@@ -18,12 +21,14 @@ async def take_seat(engine: Engine, avatar: Avatar, *, seed: int, drawn: Drawn) 
         avatar: Whom.
         seed: Of its idle life.
         drawn: Is told about every order, on the engine's thread.
+        failed: Is told there if no more will be drawn.
 
     Raises:
         DeviceError: If the engine has stopped.
         AvatarError: If it cannot draw this avatar.
+        PictureError: If it fails to prepare it.
     """
-    opening = engine.open(avatar, seed=seed, drawn=drawn)
+    opening = engine.open(avatar, seed=seed, drawn=drawn, failed=failed)
     try:
         return await asyncio.wrap_future(opening)
     except asyncio.CancelledError:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from avatar_worker.clock import Clock, ms
 from avatar_worker.engine import Engine
-from avatar_worker.errors import PeerError
+from avatar_worker.errors import DeviceError, PeerError, PictureError
 from avatar_worker.session import Session, SessionState
 from livekit import rtc
 from livekit.rtc.room import EventTypes
@@ -106,6 +106,8 @@ class RoomSession:
 
         Raises:
             PeerError: If LiveKit refuses.
+            AvatarError: If the avatar cannot be drawn.
+            PictureError: If drawing it fails.
             DeviceError: If the engine has stopped.
         """
         try:
@@ -177,11 +179,10 @@ class RoomSession:
             }
             reason = self._presence.reason_to_leave(self._clock.now(), people)
             if self._session.failed.done():
-                reason = "failed"
+                error = self._session.failed.result()
+                reason = _why(error)
                 logger.error(
-                    "session failed",
-                    extra={"session": self.id},
-                    exc_info=self._session.failed.result(),
+                    "session failed", extra={"session": self.id, "reason": reason}, exc_info=error
                 )
             if reason is not None:
                 self._close_soon(reason)
@@ -260,3 +261,10 @@ class RoomSession:
             await self._room.disconnect()
         for event, handler in self._handlers().items():
             self._room.off(event, handler)
+
+
+def _why(error: BaseException) -> str:
+    """Return the word for what ended a session that had not been asked to end."""
+    if isinstance(error, DeviceError):
+        return "device_lost"
+    return "drawing_failed" if isinstance(error, PictureError) else "failed"

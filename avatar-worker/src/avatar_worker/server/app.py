@@ -143,6 +143,7 @@ async def serve(
     ending = ending or Ending()
     metrics = Metrics()
     metrics.look_ahead.set(settings.look_ahead_ms / 1000)
+    metrics.watch_failures(worker.failures)
     try:
         host = make_host(settings, worker, metrics)
         app = make_app(settings, worker, host, metrics, extra)
@@ -200,13 +201,13 @@ async def _until_the_end(
     asked = asyncio.create_task(ending.wanted.wait(), name="end asked for")
     try:
         await asyncio.wait({asked, *([lost] if lost else [])}, return_when="FIRST_COMPLETED")
-        code = OK
+        code, reason = OK, "drain"
         if lost is not None and lost.done():
             error = lost.exception() or DeviceError("the device stopped")
             _log.critical("device lost, every session ends", extra={"cause": describe(error)})
-            code = DEVICE_LOST
+            code, reason = DEVICE_LOST, "device_lost"
             ending.urgent.set()
-        await _drain(settings, worker, host, ending)
+        await _drain(settings, worker, host, ending, reason)
         return code
     finally:
         await _cancel([task for task in (*background, asked, lost) if task is not None])
@@ -214,7 +215,9 @@ async def _until_the_end(
             await worker.dispatch.aclose()
 
 
-async def _drain(settings: Settings, worker: Worker, host: SessionHost, ending: Ending) -> None:
+async def _drain(
+    settings: Settings, worker: Worker, host: SessionHost, ending: Ending, reason: str
+) -> None:
     _log.info("worker drains", extra={"sessions": host.active()})
     host.stop_admitting()
     closing: list[asyncio.Task[Any]] = []
@@ -225,7 +228,7 @@ async def _drain(settings: Settings, worker: Worker, host: SessionHost, ending: 
     await asyncio.wait({waiting, urgent}, return_when="FIRST_COMPLETED")
     try:
         async with asyncio.timeout(CLOSE_TIMEOUT):
-            await host.close_all("drain")
+            await host.close_all(reason)
     except TimeoutError:
         _log.error("sessions did not end in time", extra={"sessions": host.active()})
     finally:

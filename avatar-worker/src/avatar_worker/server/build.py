@@ -15,7 +15,7 @@ from avatar_worker.avatars.library import AvatarLibrary
 from avatar_worker.clock import TICKS_PER_SECOND, MonotonicClock, Ticks, ms
 from avatar_worker.config import Settings
 from avatar_worker.engine import Engine, PictureOrder, Pipeline
-from avatar_worker.errors import AvatarError, DeviceError
+from avatar_worker.errors import AvatarError, DeviceError, PictureError
 from avatar_worker.features import Audio2Face
 from avatar_worker.frames import ANALYSIS_RATE
 from avatar_worker.render import Renderer
@@ -94,7 +94,7 @@ def build_worker(settings: Settings, renderer: Renderer | None = None) -> Worker
 
     async def watch() -> None:
         await asyncio.to_thread(engine.wait_ended)
-        raise DeviceError("the render engine has stopped")
+        raise DeviceError(engine.stopped())
 
     async def aclose() -> None:
         await asyncio.to_thread(engine.close)
@@ -103,6 +103,8 @@ def build_worker(settings: Settings, renderer: Renderer | None = None) -> Worker
         avatars=Shelf(library),
         join=joiner(engine, clock, options),
         dispatch=_dispatch_door(settings, library, engine, clock, options),
+        checks=(lambda: "render engine stopped" if engine.stopped() else None,),
+        failures=engine.failures,
         watch=watch,
         aclose=aclose,
     )
@@ -110,15 +112,21 @@ def build_worker(settings: Settings, renderer: Renderer | None = None) -> Worker
 
 def _warm_up(engine: Engine, library: AvatarLibrary, avatar_id: str) -> None:
     """Draw one speaking picture before the first session comes: it loads, or compiles, every loop."""
-    with suppress(AvatarError):
+    with suppress(AvatarError, PictureError):
         avatar = library.open(avatar_id)
-        drawn = threading.Event()
-        seat = engine.open(avatar, seed=0, drawn=lambda order, frame: drawn.set()).result()
+        done = threading.Event()
+        opening = engine.open(
+            avatar,
+            seed=0,
+            drawn=lambda order, frame: done.set(),
+            failed=lambda error: done.set(),
+        )
+        seat = opening.result()
         now = MonotonicClock().now()
         still = np.zeros(ANALYSIS_RATE // 25, np.float32)
         order = PictureOrder(pts=now, speaking=True, analysis=still)
         seat.submit(order, deadline=Ticks(now + WARM_UP))
-        drawn.wait(WARM_UP / TICKS_PER_SECOND)
+        done.wait(WARM_UP / TICKS_PER_SECOND)
         seat.close()
 
 

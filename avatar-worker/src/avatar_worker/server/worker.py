@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -78,6 +78,7 @@ class Worker:
         join: Brings an avatar into a room.
         dispatch: The second door, or none.
         checks: Reasons against new work, beside the server's own.
+        failures: How often each stage of drawing failed for a session, by its name. Thread-safe.
         watch: Ends only by raising `DeviceError`, when the device is lost; or None.
         aclose: Gives back engine and device.
     """
@@ -86,5 +87,6 @@ class Worker:
     join: Join
     dispatch: DispatchDoor | None = None
     checks: Sequence[Check] = ()
+    failures: Callable[[], Mapping[str, int]] = dict
     watch: Callable[[], Awaitable[None]] | None = None
     aclose: Callable[[], Awaitable[None]] = field(default=_nothing)

@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from avatar_worker.audio import Finished, Started
 from avatar_worker.avatars import Avatar
 from avatar_worker.clock import Clock, Ticks, ms, seconds, ticks_per
 from avatar_worker.engine import Engine, PictureOrder, Seat, take_seat
-from avatar_worker.errors import DeviceError
+from avatar_worker.errors import DeviceError, PictureError
 from avatar_worker.face import Activity, Cue
 from avatar_worker.frames import VideoFrame
 
@@ -76,16 +76,24 @@ class Session:
         """Take a seat at the engine and draw the picture to publish with.
 
         Raises:
+            AvatarError: If the avatar cannot be drawn.
+            PictureError: If drawing it fails.
             DeviceError: If the engine has stopped.
         """
         first: asyncio.Future[VideoFrame | None] = self._loop.create_future()
 
+        # Both run on the engine's thread, which must survive the end of any session's loop.
         def drawn(order: PictureOrder, frame: VideoFrame | None) -> None:
-            # Runs on the engine's thread, which must survive the end of any session's loop.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._drawn, first, order, frame)
 
-        self._seat = await take_seat(self._engine, self.avatar, seed=seed, drawn=drawn)
+        def failed(error: PictureError | DeviceError) -> None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._not_drawn, first, error)
+
+        self._seat = await take_seat(
+            self._engine, self.avatar, seed=seed, drawn=drawn, failed=failed
+        )
         now = self._clock.now()
         self._seat.submit(PictureOrder(pts=now, speaking=False), deadline=Ticks(now + ms(60_000)))
         frame = await first
@@ -104,6 +112,15 @@ class Session:
             return
         self._conductor.picture(order, frame)
         self._something.set()
+
+    def _not_drawn(
+        self, first: asyncio.Future[VideoFrame | None], error: PictureError | DeviceError
+    ) -> None:
+        if not first.done():
+            first.set_exception(error)
+            first.exception()  # seen: a start that was given up waits no more
+        elif not self.failed.done():
+            self.failed.set_result(error)
 
     def start(self, sound: SoundPort, pictures: PicturePort, reports: ReportPort) -> None:
         """Begin to live: pictures flow from now on."""
@@ -137,10 +154,11 @@ class Session:
             self.lifecycle.to(SessionState.CLOSED)
 
     async def drain(self, timeout: float) -> None:
-        """Let what has been accepted be played out, at most `timeout` seconds."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._played_out.wait()
+        """Let what has been accepted be played out, at most `timeout` seconds, if that can be."""
+        played_out = asyncio.create_task(self._played_out.wait(), name="session-drain")
+        ends: list[asyncio.Future[Any]] = [played_out, self.failed]
+        await asyncio.wait(ends, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        played_out.cancel()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) and not self.failed.done():

@@ -97,21 +97,35 @@ class Metrics:
         Args:
             totals: Returns the sums, by event, over running and ended sessions.
         """
-        self.registry.register(_Events(totals))
+        name, text = "avatar_worker_session_events", "What sessions counted."
+        self.registry.register(_Totals(name, text, "event", totals))
+
+    def watch_failures(self, totals: Callable[[], Mapping[str, int]]) -> None:
+        """Export how often drawing failed for one session.
+
+        Args:
+            totals: Returns the sums, by stage.
+        """
+        name, text = "avatar_worker_drawing_failures", "Sessions that a stage failed for."
+        self.registry.register(_Totals(name, text, "stage", totals))
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
-class _Events(Collector):
-    def __init__(self, totals: Callable[[], Mapping[str, int]]) -> None:
+class _Totals(Collector):
+    """A counter that is kept elsewhere."""
+
+    def __init__(
+        self, name: str, text: str, label: str, totals: Callable[[], Mapping[str, int]]
+    ) -> None:
+        self._made_of = name, text, label
         self._totals = totals
 
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily(
-            "avatar_worker_session_events", "What sessions counted.", labels=["event"]
-        )
-        for event, count in sorted(self._totals().items()):
-            family.add_metric([event], count)
+        name, text, label = self._made_of
+        family = CounterMetricFamily(name, text, labels=[label])
+        for value, count in sorted(self._totals().items()):
+            family.add_metric([value], count)
         yield family
