@@ -118,10 +118,10 @@ def between(said: FloatArray, bias: FloatArray, memory: FloatArray) -> FloatArra
     for voice in range(len(memory)):
         _bring_back(said, voice, bias, eight, FRAMES_PER_STEP)
         for frame in range(FRAMES_PER_STEP):
-            at = kept + frame * wide
+            before = memory[voice, kept + frame * wide :]  # a slice, as in `hearing`
             for i in range(wide):
-                eight[frame, i] = memory[voice, at + i]
-                memory[voice, at + i] = eight[FRAMES_PER_STEP + frame, i]
+                eight[frame, i] = before[i]
+                before[i] = eight[FRAMES_PER_STEP + frame, i]
         _bring(eight, points, voice)
     return points
 

@@ -129,8 +129,9 @@ def _turned(weights: FloatArray) -> FloatArray:
 def _settle(said: FloatArray, bias: FloatArray, start: int) -> None:
     """Add a bias to columns from `start` on, and cut off what is below 0. (B, n), in place."""
     for voice in range(len(said)):
+        columns = said[voice, start:]  # a slice, as in `hearing`
         for i in range(len(bias)):
-            said[voice, start + i] = max(said[voice, start + i] + bias[i], _ZERO)
+            columns[i] = max(columns[i] + bias[i], _ZERO)
 
 
 @compiled

@@ -16,11 +16,11 @@ from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
 from .floor import ABOVE, EVERY, FLAT, PARTS, REMEMBERED
 from .matrices import SAID
-from .mel import BANDS
+from .mel import BANDS, FRAMES_PER_STEP
 from .neighbours import BEFORE, FLANK, GUESSED, MISSED, OPENS, RELEASE, TEETH
 from .parting import CHANGES, DRAWN, GAIN, LEAST, ROUND, WANTED
 from .promises import HEARD, SHUT
-from .voices import Voices
+from .voices import HISTORY, Voices
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -29,6 +29,7 @@ _VOICE: Final = _MOUTHS + len(VISEME_NAMES)
 _LIPS: Final = _MOUTHS + VISEME_NAMES.index("PP")
 _TEETH: Final = _MOUTHS + VISEME_NAMES.index("FF")
 _CLOSE: Final = MOUTH_NAMES.index("lipClose")
+_FRAMES: Final = HISTORY + FRAMES_PER_STEP
 _WIDTH: Final = BANDS // PARTS
 _LOW: Final = FLAT[0] + 1
 _LEAST_DRAWN: Final = np.float32(1e-3)
@@ -62,15 +63,15 @@ def _show(voices: Voices, mel: FloatArray, heads: FloatArray, mouths: FloatArray
         before = voice.said
         # floor.levels, floor.Floor.hear and floor.presence
         for band in range(BANDS):
-            sums[band] = 0
-        for frame in range(mel.shape[1]):
-            for band in range(BANDS):
-                sums[band] += mel[row, frame, band]
+            total = np.float32(0)
+            for frame in range(_FRAMES):
+                total += mel[row, frame, band]
+            sums[band] = total
         for part in range(PARTS):
             total = np.float32(0)
             for band in range(part * _WIDTH, (part + 1) * _WIDTH):
                 total += sums[band]
-            now[part] = total / np.float32(_WIDTH * mel.shape[1])
+            now[part] = total / np.float32(_WIDTH * _FRAMES)
             voice.levels[part, voice.count % REMEMBERED] = now[part]
         if voice.count % EVERY == 0:
             flat = True
