@@ -30,7 +30,7 @@ def test_four_frames_are_the_sums_of_their_taps(voices: int) -> None:
     assert asked.shape == (POINTS, voices, BANDS)
     ours = leaving(np.matmul(asked, at_points(kernel)), bias)
     wanted = written_out(mel[:, 4:], kernel, bias)
-    assert ours.shape == (voices, 4 * WIDE)
+    assert ours.shape == (4 * voices, WIDE)
     # Of sums of 200 products of about 1.
     assert np.abs(ours.reshape(wanted.shape) - wanted).max() < 2e-4
     assert wanted.max() > 10
@@ -74,15 +74,49 @@ def test_a_voice_in_a_batch_is_asked_as_alone() -> None:
     for row in range(5):
         one = slice(row, row + 1)
         assert np.array_equal(entering(mel[one], mean), together[:, one])
-        assert np.array_equal(leaving(said[:, one].copy(), bias), leaving(said, bias)[one])
+        assert np.array_equal(
+            leaving(said[:, one].copy(), bias), leaving(said, bias)[4 * row : 4 * row + 4]
+        )
 
 
 def test_a_steady_sound_is_said_the_same_four_times() -> None:
     mel = np.repeat(some(1, 1, BANDS), 12, axis=1)
     kernel, bias = some(WIDE, BANDS, TAPS, seed=1), some(WIDE)
     asked = entering(mel, np.zeros(BANDS, np.float32))
-    frames = leaving(np.matmul(asked, at_points(kernel)), bias).reshape(4, WIDE)
+    frames = leaving(np.matmul(asked, at_points(kernel)), bias)
     assert np.abs(frames - frames[0]).max() < 2e-4
+
+
+@pytest.mark.parametrize("tap", range(TAPS))
+def test_a_single_tap_gives_the_frames_that_it_sees(tap: int) -> None:
+    mel = np.abs(some(2, 12, BANDS))
+    kernel = np.zeros((BANDS, BANDS, TAPS), np.float32)
+    kernel[..., tap] = np.eye(BANDS)
+    asked = entering(mel, np.zeros(BANDS, np.float32))
+    frames = leaving(np.matmul(asked, at_points(kernel)), np.zeros(BANDS, np.float32))
+    seen = mel[:, 4 + tap : 8 + tap]
+    assert np.abs(frames.reshape(seen.shape) - seen).max() < 1e-5
+
+
+def test_what_is_below_zero_is_cut_off_after_the_bias() -> None:
+    said, low = np.zeros((POINTS, 2, WIDE), np.float32), np.full(WIDE, -1, np.float32)
+    low[0] = 3
+    frames = leaving(said, low)
+    assert (frames[:, 0] == 3).all()
+    assert (frames[:, 1:] == 0).all()
+
+
+def test_it_rounds_at_most_ten_times_as_coarsely_as_sums_written_out() -> None:
+    mel, kernel, bias = some(64, 12, BANDS), some(WIDE, BANDS, TAPS, seed=1), some(WIDE)
+    wanted = written_out(mel[:, 4:], kernel, bias)
+    asked = entering(mel, np.zeros(BANDS, np.float32))
+    ours = leaving(np.matmul(asked, at_points(kernel)), bias).reshape(wanted.shape)
+    single = np.zeros_like(wanted)
+    for frame in range(4):
+        for tap in range(TAPS):
+            single[:, frame] += mel[:, 4 + frame + tap] @ kernel[..., tap].T
+    single = np.maximum(single + bias, 0)
+    assert np.std(ours - wanted) < 10 * np.std(single - wanted)
 
 
 def test_taps_of_another_number_are_refused() -> None:

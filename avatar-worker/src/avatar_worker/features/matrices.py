@@ -81,8 +81,8 @@ class MatrixNet:
     def rest(self, history: FloatArray) -> FloatArray:
         """Return the memory of a voice that follows on mel frames (8, 40). float32, (n,)."""
         said = np.matmul(entering(history[None], self._mean), self._first)
-        frames = leaving(said, self._first_bias)[0]
-        return np.concatenate([np.zeros(self._hidden, np.float32), frames])
+        frames = leaving(said, self._first_bias)
+        return np.concatenate([np.zeros(self._hidden, np.float32), frames.ravel()])
 
     def step(self, mel: FloatArray, memory: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Hear the newest four mel frames of each voice.
@@ -98,7 +98,7 @@ class MatrixNet:
         voices, hidden = len(mel), self._hidden
         first = np.matmul(entering(mel, self._mean), self._first)
         second = np.matmul(between(first, self._first_bias, memory), self._second)
-        frames = leaving(second, self._second_bias)
+        frames = leaving(second, self._second_bias).reshape(voices, -1)
         # What the memory says stands beside what is heard: both are mixed.
         seen = np.empty((voices, 2 * hidden), np.float32)
         np.matmul(frames, self._join, out=seen[:, hidden:])
