@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from avatar_worker.errors import CapacityError, ConfigError, DeviceError
+from avatar_worker.errors import CapacityError, ConfigError
 from avatar_worker.server.app import serve
 from avatar_worker.server.drain import Ending
 from avatar_worker.server.worker import Worker
@@ -233,27 +233,6 @@ async def test_sigterm_drains() -> None:
         async with asyncio.timeout(5):
             assert await door.serving == 0
         assert await door.livekit.joined[0].wait_closed() == "drain"
-
-
-async def test_a_lost_device_ends_every_session_and_the_process_with_70() -> None:
-    livekit, lost, closed = FakeLiveKit(), asyncio.Event(), []
-    ready = asyncio.Event()
-
-    async def watch() -> None:
-        await lost.wait()
-        raise DeviceError("the device is gone")
-
-    async def aclose() -> None:
-        closed.append(True)
-
-    worker = Worker(avatars=FakeShelf(), join=livekit.join, watch=watch, aclose=aclose)
-    settings = door_settings(drain_timeout=600.0)
-    serving = asyncio.create_task(serve(settings, worker=worker, ready=ready, ending=Ending()))
-    await ready.wait()
-    lost.set()
-    async with asyncio.timeout(5):
-        assert await serving == 70
-    assert closed == [True]
 
 
 async def test_a_taken_port_is_a_sentence_with_a_remedy() -> None:
