@@ -73,6 +73,18 @@ def test_in_noise_they_are_of_one_mind_but_for_what_lies_on_an_edge() -> None:
     assert 0.05 < (streamed > 0).mean() < 0.9
 
 
+@pytest.mark.parametrize("level", [1e-6, 1e-3, 1.0, 30.0])
+def test_levels_are_those_of_every_20_ms_by_the_definition(level: float) -> None:
+    pcm = melody(3, 5, noise=0.005) * np.float32(level)
+    stream = ToneStream()
+    streamed = [
+        t.level_db for at in range(0, len(pcm), 640) for t in stream.step(pcm[at : at + 640])
+    ]
+    power = (pcm.astype(np.float64).reshape(-1, 320) ** 2).mean(axis=1)
+    plain = np.clip(10 * np.log10(power + 1e-9), -90, 0)
+    assert streamed == pytest.approx(plain.tolist(), abs=1e-6)
+
+
 def test_what_one_stream_hears_another_does_not() -> None:
     pcm = melody(2, 3, noise=0.005)
     alone, beside, other = ToneStream(), ToneStream(), ToneStream()

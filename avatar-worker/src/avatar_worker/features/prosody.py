@@ -56,13 +56,13 @@ _LOW_PASS: Final = _low_pass()
 class ToneStream:
     """One voice. What it says of a moment is measured over the 55 ms before that moment."""
 
-    __slots__ = ("_hz", "_last_hz", "_likeness", "_rows", "_sound", "_squares", "_tail")
+    __slots__ = ("_last_hz", "_likeness", "_rows", "_said", "_sound", "_squares", "_tail")
 
     def __init__(self) -> None:
         self._rows = np.empty((_DECIMATION, (STEP + _TAPS - 1) // _DECIMATION), np.float32)
         self._squares = np.empty(_HEARD + 1)
         self._likeness = np.empty((2, _MANY), np.float32)
-        self._hz = np.empty(2)
+        self._said = np.empty((2, 2))
         self.reset()
 
     def reset(self) -> None:
@@ -85,9 +85,8 @@ class ToneStream:
         """
         if pcm.shape != (STEP,):
             raise ValueError(f"a step is {STEP} samples, not {pcm.shape}")
-        _follow(pcm, self._tail, self._sound, self._rows)
-        _pitches(self._sound, self._squares, self._likeness, self._hz)
-        first, second = map(self._tone, self._hz.tolist(), _levels(pcm))
+        _hear(pcm, self._tail, self._sound, self._rows, self._squares, self._likeness, self._said)
+        first, second = map(self._tone, *self._said.tolist())
         return first, second
 
     def _tone(self, hz: float, level_db: float) -> Tone:
@@ -98,10 +97,32 @@ class ToneStream:
         return Tone(hz if steady else 0.0, level_db)
 
 
-def _levels(pcm: Floats) -> list[float]:
-    """Return the level of both halves, dB."""
-    power = [float(np.dot(half, half)) / _HALF for half in (pcm[:_HALF], pcm[_HALF:])]
-    return [min(0.0, max(SILENCE_DB, 10 * math.log10(p + 1e-9))) for p in power]
+@compiled
+def _hear(
+    pcm: Floats,
+    tail: Floats,
+    sound: Floats,
+    rows: Floats,
+    squares: Doubles,
+    likeness: Floats,
+    said: Doubles,
+) -> None:
+    """Say how high and how loud both halves of a step are: (2, 2). The rest as below."""
+    _follow(pcm, tail, sound, rows)
+    _pitches(sound, squares, likeness, said[0])
+    _levels(pcm, said[1])
+
+
+@compiled
+def _levels(pcm: Floats, db: Doubles) -> None:
+    """Say how loud both halves of a step are, (2,), dB."""
+    first = second = 0.0
+    for i in range(_HALF):
+        first += np.float64(pcm[i]) ** 2
+        second += np.float64(pcm[_HALF + i]) ** 2
+    db[0], db[1] = 10 * math.log10(first / _HALF + 1e-9), 10 * math.log10(second / _HALF + 1e-9)
+    for half in range(2):
+        db[half] = min(0.0, max(SILENCE_DB, db[half]))
 
 
 @compiled
