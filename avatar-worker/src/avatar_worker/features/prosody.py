@@ -38,6 +38,7 @@ _HEARD: Final = _KEPT + 2 * _HOP
 _HALF: Final = STEP // 2
 _ASKED: Final = _LAGS[1] - _LAGS[0] + 1  # 51
 _MANY: Final = 56  # eight times seven, for eight are multiplied at a time
+_AT_ONCE: Final = 8  # products that are added before a sum is put back
 _VOICED: Final = 0.55
 _OCTAVE: Final = 0.88
 _JUMP: Final = 1.3
@@ -175,9 +176,12 @@ def _pitches(sound: Floats, squares: Doubles, likeness: Floats, hz: Doubles) -> 
         far, energy = start - _LAGS[1], squares[end] - squares[start]
         for n in range(_MANY):
             products[n] = 0
-        for i in range(_WINDOW):
+        for i in range(0, _WINDOW, _AT_ONCE):
             for n in range(_MANY):
-                products[n] += sound[start + i] * sound[far + i + n]
+                total = products[n]
+                for at in range(i, i + _AT_ONCE):
+                    total += sound[start + at] * sound[far + at + n]
+                products[n] = total
         for n in range(_ASKED):
             before = squares[far + n + _WINDOW] - squares[far + n]
             alike[_ASKED - 1 - n] = np.float64(products[n]) / math.sqrt(energy * before + 1e-9)
