@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from avatar_worker.avatars import Avatar
 from avatar_worker.clock import MonotonicClock, Ticks, ms
 from avatar_worker.engine import Engine, PictureOrder, Seat
 from avatar_worker.errors import AvatarWorkerError
@@ -89,10 +90,12 @@ class Sitter:
             return self.ends[0]
 
 
-def sit(engine: Engine, name: str, *, seed: int = 1) -> Sitter:
-    """Take a seat with a tiny avatar of this id."""
+def sit(
+    engine: Engine, name: str = "ann", *, seed: int = 1, avatar: Avatar | None = None
+) -> Sitter:
+    """Take a seat with an avatar, or a tiny one of this id."""
     it = Sitter(buzz(32, seed=seed))
-    avatar = tiny_avatar(name)
+    avatar = avatar or tiny_avatar(name)
     it.seat = engine.open(avatar, seed=seed, drawn=it.drawn, failed=it.failed).result(PATIENCE)
     return it
 

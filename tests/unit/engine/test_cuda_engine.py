@@ -5,16 +5,20 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests.fakes.avatars import tiny_avatar
 from tests.fakes.cuda_driver import LOST, CpuAsGpu
+from tests.fakes.sitter import draw_together, order_together, sit
 
 from avatar_worker.clock import MonotonicClock, Ticks
 from avatar_worker.engine import Engine, PictureOrder, Pipeline, Seat
-from avatar_worker.errors import DeviceError
+from avatar_worker.errors import DeviceError, PictureError
 from avatar_worker.features import Audio2Face
-from avatar_worker.frames import VideoFrame
+from avatar_worker.frames import FaceControls, VideoFrame
 from avatar_worker.render.cuda import CudaRenderer, Device, Driver
+from avatar_worker.render.cuda.renderer import CudaSlot
+from avatar_worker.render.shape_weights import Drive, Driver as FaceDriver
 
 pytestmark = pytest.mark.timeout(300)  # the first test compiles the steps
 
@@ -93,3 +97,37 @@ def test_a_session_that_does_not_fit_fails_alone() -> None:
     assert album.pictures[0] is not None
     assert engine.failed is None
     engine.close()
+
+
+class NoFace(FaceDriver):
+    """Fails in the middle of a lot, when some of its pictures have been written down already."""
+
+    def drive(self, controls: FaceControls) -> Drive:
+        raise ValueError("no such face")
+
+
+def test_a_session_that_fails_in_the_middle_of_a_lot_costs_the_others_nothing() -> None:
+    engine, renderer = engine_on(CpuAsGpu())
+    avatars = [replace(tiny_avatar(seed=i), content_id=f"sha256:{i}") for i in range(3)]
+    sitters = [sit(engine, avatar=avatar, seed=i) for i, avatar in enumerate(avatars)]
+    same = sit(engine, avatar=avatars[2], seed=2)
+    draw_together(engine, *sitters, same)
+    sick = sitters[1].seat.slot.render
+    assert isinstance(sick, CudaSlot)
+    sick.resident.driver = NoFace(sick.avatar)
+    order_together(engine, *sitters)
+    error = sitters[1].end()
+    assert isinstance(error, PictureError)
+    assert (error.stage, error.raised) == ("rendering", "ValueError")
+    draw_together(engine, same)
+    disturbed, alone = sitters[2].wait(2)[1], same.wait(2)[1]
+    assert disturbed is not None
+    assert alone is not None
+    np.testing.assert_array_equal(disturbed.data, alone.data)
+    assert sitters[0].wait(2)[1] is not None
+    before = renderer.bytes_of_avatars
+    sitters[1].seat.close()
+    draw_together(engine, sitters[0], sitters[2], same)
+    assert renderer.bytes_of_avatars < before
+    engine.close()
+    assert engine.failed is None

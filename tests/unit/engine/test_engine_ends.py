@@ -33,7 +33,7 @@ def engine(pipeline: FaultyPipeline) -> Iterator[Engine]:
 # -- the engine ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", ["hearing", "behaviour", "rendering"])
+@pytest.mark.parametrize("stage", ["hearing", "rendering"])
 def test_a_lost_device_ends_everybody_with_one_reason(
     engine: Engine, pipeline: FaultyPipeline, stage: str
 ) -> None:

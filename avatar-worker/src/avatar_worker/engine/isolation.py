@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from avatar_worker.errors import DeviceError, PictureError
 
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 
 MOST_IN_A_ROW: Final = 3
 """Sessions that may fail before the next picture is drawn for anybody."""
@@ -103,14 +104,19 @@ def each(
     return [one if isinstance(one, Failure) else one[0] for one in alone]
 
 
-def attempt(stage: Stage, work: Callable[[], object]) -> Failure | None:
+def attempt(
+    stage: Stage,
+    work: Callable[Arguments, object],
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> Failure | None:
     """Do something for one session, and return how it failed.
 
     Raises:
         DeviceError: If the device is lost.
     """
     try:
-        work()
+        work(*args, **kwargs)
     except DeviceError:
         raise
     except Exception as error:

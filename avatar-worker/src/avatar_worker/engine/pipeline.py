@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ from avatar_worker.features.prosody import ToneStream
 from avatar_worker.frames import FaceControls, Features, VideoFrame
 from avatar_worker.render import Renderer, RenderSlot
 
-from .isolation import Failure, Stage, attempt, each
+from .isolation import Failure, Stage, each
 
 HOP = 640
 """Samples at 16 kHz that one step of the net takes: 40 ms."""
@@ -137,10 +136,7 @@ class Pipeline:
             DeviceError: If the device is lost.
         """
         deaf = self._listen([slot for slot, _ in jobs])
-        faces = [
-            deaf[slot] if slot in deaf else each(Stage.BEHAVIOUR, _behave, [(slot, order)])[0]
-            for slot, order in jobs
-        ]
+        faces = [deaf.get(slot) or _behave(slot, order) for slot, order in jobs]
         well = [
             (slot.render, face)
             for (slot, _), face in zip(jobs, faces, strict=True)
@@ -159,27 +155,30 @@ class Pipeline:
             for slot, features, pcm in zip(waiting, heard, feeds, strict=True):
                 if isinstance(features, Failure):
                     failed[slot] = features
-                elif failure := attempt(Stage.HEARING, partial(slot.hear, features, pcm)):
-                    failed[slot] = failure
+                else:
+                    try:
+                        slot.hear(features, pcm)
+                    except Exception as error:
+                        failed[slot] = Failure(Stage.HEARING, error)
         return failed
 
 
-def _behave(jobs: Sequence[tuple[Slot, PictureOrder]]) -> list[FaceControls]:
-    return [
-        slot.mixer.frame(
-            order.pts,
-            features=slot.features if order.speaking else None,
-            activity=order.activity,
-        )
-        for slot, order in jobs
-    ]
+def _behave(slot: Slot, order: PictureOrder) -> FaceControls | Failure:
+    features = slot.features if order.speaking else None
+    try:
+        return slot.mixer.frame(order.pts, features=features, activity=order.activity)
+    except Exception as error:
+        return Failure(Stage.BEHAVIOUR, error)
 
 
 def _sane(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return sound within [-1, 1]; what is no number is silence.
+    """Return sound that is no louder than sound can be, and silence for what is no number.
 
-    One sample beyond that would stay in a voice's memory to the end of its segment.
+    One sample of the other kind would stay in a voice's memory to the end of its segment. Energy
+    finds all of them in one pass.
     """
-    if len(sound) and not np.abs(sound).max() <= 1:  # true for NaN
+    with np.errstate(over="ignore"):
+        energy = np.dot(sound, sound)
+    if not energy <= len(sound):  # true for NaN
         sound = np.clip(np.nan_to_num(sound, posinf=0, neginf=0), -1, 1)
     return sound

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from functools import partial
 
 from avatar_worker.avatars import Avatar
 from avatar_worker.errors import AvatarError, DeviceError, PictureError
@@ -62,13 +61,13 @@ class Table:
 
     def express(self, seat: Seat, cue: Cue) -> None:
         """Hand a cue to a seat's face."""
-        if failure := attempt(Stage.ORDER, partial(seat.slot.express, cue)):
+        if failure := attempt(Stage.ORDER, seat.slot.express, cue):
             self._give_up({seat: failure}, drawn=0)
 
     def close(self, seat: Seat) -> None:
         """Give a slot back."""
         self._seats.discard(seat)
-        if failure := attempt(Stage.CLOSING, partial(self._pipeline.close, seat.slot)):
+        if failure := attempt(Stage.CLOSING, self._pipeline.close, seat.slot):
             self._note(failure, seat=seat.name)
             failure.let_go()
 
@@ -81,14 +80,12 @@ class Table:
         """
         failed: dict[Seat, Failure] = {}
 
-        def attempted(seat: Seat, stage: Stage, work: Callable[[], object]) -> None:
-            if seat not in failed and (failure := attempt(stage, work)):
-                failed[seat] = failure
-
         for seat, order in [*late, *drawn]:
-            attempted(seat, Stage.ORDER, partial(seat.slot.accept, order))
+            if seat not in failed and (failure := attempt(Stage.ORDER, seat.slot.accept, order)):
+                failed[seat] = failure
         for seat, order in late:
-            attempted(seat, Stage.DELIVERY, partial(seat.drawn, order, None))
+            if seat not in failed and (failure := attempt(Stage.DELIVERY, seat.drawn, order, None)):
+                failed[seat] = failure
         jobs = [(seat, order) for seat, order in drawn if seat not in failed]
         pictures = self._pipeline.draw_each([(seat.slot, order) for seat, order in jobs])
         there = 0
@@ -97,7 +94,8 @@ class Table:
                 failed[seat] = picture
             else:
                 there += 1
-                attempted(seat, Stage.DELIVERY, partial(seat.drawn, order, picture))
+                if failure := attempt(Stage.DELIVERY, seat.drawn, order, picture):
+                    failed[seat] = failure
         self._give_up(failed, drawn=there)
 
     def end(self, reason: str) -> None:
