@@ -33,7 +33,7 @@ def without_collector() -> Iterator[None]:
 
 def parts(session: RoomSession) -> dict[str, weakref.ref[object]]:
     """What is heavy or keeps others alive: the SDK's room, the canvas, the speech."""
-    seat, stage = session._session._seat, session._stage
+    seat, stage = session._session._sitting.seat, session._stage
     assert seat is not None
     assert stage is not None
     held: dict[str, object] = {
@@ -41,6 +41,7 @@ def parts(session: RoomSession) -> dict[str, weakref.ref[object]]:
         "room": session._room,
         "participant": session._room.local_participant,
         "avatar session": session._session,
+        "sitting": session._session._sitting,
         "stage": stage,
         "calls": stage.calls,
         "reports": stage.reports,

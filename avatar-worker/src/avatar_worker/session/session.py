@@ -14,13 +14,13 @@ from typing import Any, Final
 from avatar_worker.audio import Finished, Started
 from avatar_worker.avatars import Avatar
 from avatar_worker.clock import Clock, Ticks, ms, seconds, ticks_per
-from avatar_worker.engine import Engine, PictureOrder, Seat, take_seat
-from avatar_worker.errors import DeviceError, PictureError
+from avatar_worker.engine import Engine, PictureOrder
 from avatar_worker.face import Activity, Cue
 from avatar_worker.frames import VideoFrame
 
 from .conductor import Conductor
 from .ports import PicturePort, ReportPort, SoundPort
+from .sitting import Sitting
 from .state import Lifecycle, SessionState
 
 logger = logging.getLogger(__name__)
@@ -49,15 +49,14 @@ class Session:
     ) -> None:
         self.avatar = avatar
         self.lifecycle = Lifecycle(on_change)
-        self._engine = engine
         self._clock = clock
+        self._sitting = Sitting(engine, clock, on_picture=self._drawn, on_failure=self._fail)
         self._conductor = Conductor(
             frame=ticks_per(avatar.canvas.fps),
             look_ahead=engine.look_ahead,
             capacity=MAX_UNPLAYED,
             lag=SOUND_COMES_LATER,
         )
-        self._seat: Seat | None = None
         self._sound: SoundPort | None = None
         self._pictures: PicturePort | None = None
         self._reports: ReportPort | None = None
@@ -66,8 +65,7 @@ class Session:
         self._sound_allowed = asyncio.Event()
         self._played_out = asyncio.Event()
         self._played_out.set()
-        self._loop = asyncio.get_running_loop()
-        self.failed: asyncio.Future[BaseException] = self._loop.create_future()
+        self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         """Resolves if the session cannot go on, with the reason."""
 
     # -- life --------------------------------------------------------------------------------
@@ -80,47 +78,7 @@ class Session:
             PictureError: If drawing it fails.
             DeviceError: If the engine has stopped.
         """
-        first: asyncio.Future[VideoFrame | None] = self._loop.create_future()
-
-        # Both run on the engine's thread, which must survive the end of any session's loop.
-        def drawn(order: PictureOrder, frame: VideoFrame | None) -> None:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._drawn, first, order, frame)
-
-        def failed(error: PictureError | DeviceError) -> None:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._not_drawn, first, error)
-
-        self._seat = await take_seat(
-            self._engine, self.avatar, seed=seed, drawn=drawn, failed=failed
-        )
-        now = self._clock.now()
-        self._seat.submit(PictureOrder(pts=now, speaking=False), deadline=Ticks(now + ms(60_000)))
-        frame = await first
-        if frame is None:
-            raise DeviceError("the render engine is too slow to draw one picture in a minute")
-        return frame
-
-    def _drawn(
-        self,
-        first: asyncio.Future[VideoFrame | None],
-        order: PictureOrder,
-        frame: VideoFrame | None,
-    ) -> None:
-        if not first.done():
-            first.set_result(frame)
-            return
-        self._conductor.picture(order, frame)
-        self._something.set()
-
-    def _not_drawn(
-        self, first: asyncio.Future[VideoFrame | None], error: PictureError | DeviceError
-    ) -> None:
-        if not first.done():
-            first.set_exception(error)
-            first.exception()  # seen: a start that was given up waits no more
-        elif not self.failed.done():
-            self.failed.set_result(error)
+        return await self._sitting.first_picture(self.avatar, seed=seed)
 
     def start(self, sound: SoundPort, pictures: PicturePort, reports: ReportPort) -> None:
         """Begin to live: pictures flow from now on."""
@@ -145,11 +103,7 @@ class Session:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        # Cut here, or megabytes of canvas wait for the garbage collector.
-        seat, self._seat = self._seat, None
-        if seat is not None:
-            with contextlib.suppress(DeviceError):
-                seat.close()
+        self._sitting.close()
         if self.lifecycle.state is SessionState.DRAINING:
             self.lifecycle.to(SessionState.CLOSED)
 
@@ -161,7 +115,11 @@ class Session:
         played_out.cancel()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) and not self.failed.done():
+        if not task.cancelled() and (error := task.exception()):
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.failed.done():
             self.failed.set_result(error)
 
     # -- what senders do ---------------------------------------------------------------------
@@ -207,12 +165,12 @@ class Session:
 
     def hold(self, sender: str) -> None:
         """Let this sender's speech wait, to go on later with the first sample not heard."""
-        if self._sound is None or self._seat is None:
+        if self._sound is None or self._sitting.seat is None:
             return
         facts, taken_back = self._conductor.hold(sender, self._clock.now(), self._heard())
         if taken_back:
             self._sound.clear()
-            self._seat.cancel()
+            self._sitting.cancel()
         self._report(facts)
         self._something.set()
 
@@ -222,12 +180,12 @@ class Session:
         self._something.set()
 
     def _drop(self, sender: str, *, tell: bool) -> None:
-        if self._sound is None or self._seat is None:
+        if self._sound is None or self._sitting.seat is None:
             return
         heard = self._heard()
         self._sound.clear()
         facts = self._conductor.clear(sender, self._clock.now(), heard)
-        self._seat.cancel()
+        self._sitting.cancel()
         self._report([fact for fact in facts if tell or fact.sender != sender])
         self._something.set()
 
@@ -237,10 +195,7 @@ class Session:
 
     def express(self, cue: Cue) -> None:
         """Let the face follow a cue: a mood, a gesture, news of the user's turn."""
-        if self._seat is not None:
-            # An engine that has stopped ends the session by itself.
-            with contextlib.suppress(DeviceError):
-                self._seat.express(cue)
+        self._sitting.express(cue)
 
     def express_at(self, segment_id: int, at: Ticks, cue: Cue) -> bool:
         """Let the face follow a cue when this place of a segment is heard.
@@ -263,13 +218,16 @@ class Session:
 
     # -- the two tasks -----------------------------------------------------------------------
 
+    def _drawn(self, order: PictureOrder, frame: VideoFrame | None) -> None:
+        self._conductor.picture(order, frame)
+        self._something.set()
+
     def _heard(self) -> int:
         assert self._sound is not None
         return self._conductor.playout.pushed - self._sound.queued()
 
     async def _conduct(self) -> None:
         assert self._sound is not None
-        assert self._seat is not None
         assert self._pictures is not None
         while True:
             self._something.clear()
@@ -278,7 +236,7 @@ class Session:
             if step.show is not None:
                 self._pictures.show(step.show)
             for order, deadline in step.orders:
-                self._seat.submit(order, deadline=deadline)
+                self._sitting.submit(order, deadline=deadline)
             self._report(step.reports)
             self._follow_phase()
             with contextlib.suppress(TimeoutError):
