@@ -7,13 +7,12 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-from avatar_worker.avatars.avatar import Avatar
 from avatar_worker.errors import AvatarNotFoundError, PeerError
-from avatar_worker.room.door import Join, JoinRequest, RunningSession, SpeechFrom
+from avatar_worker.room.door import Join, RunningSession, SpeechFrom
 from avatar_worker.telemetry.log import describe
 from avatar_worker.telemetry.metrics import Metrics
 
@@ -21,6 +20,7 @@ from .admission import Places
 from .auth import ApiKey
 from .entry import DispatchPlace, Entry, SessionKey
 from .host_options import HostOptions
+from .in_time import LEAVE_BUDGET, OpenAvatar, join_in_time, open_in_time
 from .ledger import Ledger
 from .refusals import (
     AlreadyActiveError,
@@ -30,12 +30,8 @@ from .refusals import (
 )
 from .start_request import StartRequest
 
-LEAVE_BUDGET: Final = 1.0  # seconds that a given-up join gets to leave before we answer
 HTTP: Final = "http"
 DISPATCH: Final = "dispatch"
-
-OpenAvatar = Callable[[str], Awaitable[Avatar]]
-"""Open an avatar by id, from the disk or the cache. Raises `AvatarError`."""
 
 _log = logging.getLogger(__name__)
 
@@ -136,11 +132,11 @@ class SessionHost:
         reason = "failed"
         place = None
         try:
-            avatar = await self._open_in_time(request.avatar_id)
+            avatar = await open_in_time(self._open, request.avatar_id, self._options.start_budget)
             place = self._places.take()
             left = self._options.start_budget - (time.monotonic() - began)
             asked = request.joining(entry.id, policy, avatar)
-            if await self._join_in_time(entry, asked, left):
+            if await join_in_time(self._join, entry, asked, left):
                 self._metrics.starts.observe(time.monotonic() - began)
                 _log.info("session started", extra={"session": entry.id, "door": HTTP})
                 assert entry.session is not None
@@ -164,28 +160,6 @@ class SessionHost:
                 fields = {"session": entry.id, "door": HTTP, "reason": reason}
                 _log.info("session ended", extra=fields)
             entry.gone()
-
-    async def _open_in_time(self, avatar_id: str) -> Avatar:
-        try:
-            async with asyncio.timeout(self._options.start_budget):
-                return await self._open(avatar_id)
-        except TimeoutError:
-            raise PeerError("the avatar could not be opened in time") from None
-
-    async def _join_in_time(self, entry: Entry, asked: JoinRequest, left: float) -> bool:
-        """Return whether the session runs; if not, its join was told to leave the room."""
-        joining = asyncio.ensure_future(self._join(asked))
-        entry.joining = joining
-        if not entry.closing:
-            await asyncio.wait({joining}, timeout=max(0.0, left))
-        if joining.done() and not joining.cancelled() and not entry.closing:
-            entry.started(joining.result())
-            return True
-        # The caller's next try would meet its predecessor in the room: leave, then answer.
-        entry.closing = True
-        joining.cancel()
-        await asyncio.wait({joining}, timeout=LEAVE_BUDGET)
-        return False
 
     def sessions(self, key: ApiKey | None = None) -> list[RunningSession]:
         """Return the running sessions, oldest first; only those of `key` where it is given."""
