@@ -1,67 +1,27 @@
+"""A start of the plugin: what is asked of the server, what is refused, when the avatar is there."""
+
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import jwt
 import pytest
 
-from fakes.agent_room import AgentRoom, handler_count
-from fakes.avatar_server import Answer, AvatarServerStub, refused, serving, started
-from livekit import rtc
-from livekit.agents import AgentSession, APIConnectOptions, utils
+from fakes.avatar_server import Answer, AvatarServerStub, refused, started
+from fakes.plugin_stage import IDENTITY, stage
 from livekit.agents.job import _JobContextVar
 from livekit.agents.metrics.base import AvatarMetrics
 from livekit.plugins.avaluma import (
     AvalumaException,
-    AvatarClosedError,
     AvatarServerError,
-    AvatarSession,
     AvatarSettingsError,
 )
 from livekit.plugins.avaluma.output import AvatarAudioOutput
-from livekit.plugins.avaluma.voice import AgentVoice
 
 from .conftest import LIVEKIT_SECRET
-
-FAST = APIConnectOptions(max_retry=1, retry_interval=0.01, timeout=2.0)
-IDENTITY = "avatar-demo"
-
-
-class Stage:
-    """An agent, a room, an avatar server and a session that is not started."""
-
-    def __init__(self, server: AvatarServerStub, **options: Any) -> None:
-        self.server = server
-        self.agent: AgentSession[Any] = AgentSession()
-        self.room = AgentRoom()
-        self.avatar = AvatarSession(avatar_server_url=server.url, conn_options=FAST, **options)
-        self.handlers_before = handler_count(self.agent)
-
-    async def start(self, **access: str) -> None:
-        await self.avatar.start(self.agent, self.room.as_room(), **access)
-
-    def assert_nothing_left(self) -> None:
-        assert self.room.handler_count() == 0
-        assert handler_count(self.agent) == self.handlers_before
-        assert not [t for t in asyncio.all_tasks() if t.get_name().startswith("avaluma.")]
-
-
-@asynccontextmanager
-async def stage(*script: Answer, connected: bool = True, **options: Any) -> AsyncIterator[Stage]:
-    async with serving(*script) as server, utils.http_context.open():
-        set_up = Stage(server, **options)
-        if connected:
-            set_up.room.connect()
-        try:
-            yield set_up
-        finally:
-            await set_up.avatar.aclose()
-            set_up.assert_nothing_left()
 
 
 def claims(server: AvatarServerStub) -> dict[str, Any]:
@@ -207,181 +167,6 @@ async def test_a_cancelled_start_stops_the_avatar_that_came_too_late() -> None:
         s.assert_nothing_left()
 
 
-async def test_closing_while_starting_ends_the_start() -> None:
-    async with stage(Answer(body={"session_id": "late"}, hold=True)) as s:
-        task = asyncio.create_task(s.start())
-        await s.server.arrived.wait()
-        asyncio.get_running_loop().call_later(0.02, s.server.let_go.set)
-        await s.avatar.aclose()
-        with pytest.raises(AvatarClosedError):
-            await task
-        assert len(s.server.stops) == 1
-
-
-async def test_close_stops_the_avatar_and_gives_the_voice_back() -> None:
-    async with stage() as s:
-        await s.start()
-        await s.avatar.aclose()
-        assert [stop.json for stop in s.server.stops] == [{"session_id": "sess_0123456789abcdef"}]
-        assert s.agent.output.audio is None
-        s.assert_nothing_left()
-
-
-async def test_close_is_the_same_any_number_of_times_and_from_many_tasks() -> None:
-    async with stage() as s:
-        await s.avatar.aclose()
-        await s.avatar.aclose()
-    async with stage() as s:
-        await s.start()
-        await asyncio.gather(*(s.avatar.aclose() for _ in range(3)))
-        await s.avatar.aclose()
-        assert len(s.server.stops) == 1
-
-
-async def test_a_close_whose_caller_gives_up_is_completed() -> None:
-    async with stage() as s:
-        await s.start()
-        closing = asyncio.create_task(s.avatar.aclose())
-        await asyncio.sleep(0)
-        closing.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await closing
-        await s.avatar.aclose()
-        assert len(s.server.stops) == 1
-
-
-async def test_close_after_the_room_is_gone_still_stops_the_avatar() -> None:
-    async with stage() as s:
-        await s.start()
-        s.room.join(IDENTITY)
-        s.room.disconnect()
-        await s.avatar.aclose()
-        assert len(s.server.stops) == 1
-
-
-async def test_an_avatar_that_leaves_unasked_lets_the_agent_speak_and_may_return(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async with stage() as s:
-        await s.start()
-        seen: list[str] = []
-        s.avatar.on("avatar_left", lambda: seen.append("left"))
-        s.avatar.on("avatar_returned", lambda: seen.append("returned"))
-        s.room.join(IDENTITY)
-        first = s.agent.output.audio
-        with caplog.at_level(logging.WARNING, "livekit.plugins.avaluma"):
-            s.room.join("somebody")
-            s.room.leave("somebody")
-            assert seen == []
-            s.room.leave(IDENTITY)
-        assert seen == ["left"]
-        assert isinstance(s.agent.output.audio, AgentVoice)
-        [record] = [r for r in caplog.records if "left the room" in r.getMessage()]
-        assert IDENTITY not in record.getMessage()
-        assert vars(record)["lk.pii.identity"] == IDENTITY
-
-        s.room.join(IDENTITY)
-        assert seen == ["left", "returned"]
-        assert isinstance(s.agent.output.audio, AvatarAudioOutput)
-        assert s.agent.output.audio is not first
-        assert len(s.server.starts) == 1, "it is not restarted unless that is asked for"
-
-
-async def test_an_agent_that_goes_on_as_text_publishes_no_voice() -> None:
-    async with stage(on_avatar_lost="text_only") as s:
-        await s.start()
-        s.room.join(IDENTITY)
-        s.room.leave(IDENTITY)
-        assert s.agent.output.audio is None
-        s.room.join(IDENTITY)
-        assert isinstance(s.agent.output.audio, AvatarAudioOutput)
-
-
-async def test_a_close_after_a_loss_leaves_the_output_as_it_was() -> None:
-    async with stage() as s:
-        await s.start()
-        s.room.join(IDENTITY)
-        s.room.leave(IDENTITY)
-        assert isinstance(s.agent.output.audio, AgentVoice)
-        await s.avatar.aclose()
-        assert s.agent.output.audio is None
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-async def test_a_lost_avatar_is_restarted_where_that_is_asked_for() -> None:
-    second = Answer(body={"session_id": "sess_2", "sample_rate": 24000})
-    async with stage(started(), second, on_avatar_lost="restart") as s:
-        await s.start()
-        seen: list[str] = []
-        s.avatar.on("avatar_returned", lambda: seen.append("returned"))
-        s.room.join(IDENTITY)
-        s.room.leave(IDENTITY)
-        assert isinstance(s.agent.output.audio, AgentVoice), "the agent speaks meanwhile"
-        await until(lambda: len(s.server.starts) == 2)
-        assert [stop.json for stop in s.server.stops] == [{"session_id": "sess_0123456789abcdef"}]
-        keys = [start.headers["Idempotency-Key"] for start in s.server.starts]
-        assert keys[0] != keys[1], "another avatar is meant"
-        s.room.join(IDENTITY)
-        assert seen == ["returned"]
-        sink = s.agent.output.audio
-        assert isinstance(sink, AvatarAudioOutput)
-        assert sink.sample_rate == 24000
-        await s.avatar.aclose()
-        assert s.server.stops[-1].json == {"session_id": "sess_2"}
-
-
-async def test_an_avatar_that_was_sent_away_is_not_brought_back() -> None:
-    async with stage(on_avatar_lost="restart") as s:
-        await s.start()
-        s.room.join(IDENTITY)
-        s.room.leave(IDENTITY, reason=rtc.DisconnectReason.PARTICIPANT_REMOVED)
-        await asyncio.sleep(0.1)
-        assert len(s.server.starts) == 1
-        assert isinstance(s.agent.output.audio, AgentVoice)
-
-
-async def test_a_restart_that_is_refused_for_good_is_told() -> None:
-    gone = refused(404, "AVATAR_NOT_FOUND")
-    async with stage(started(), gone, on_avatar_lost="restart") as s:
-        await s.start()
-        failed: list[AvatarServerError] = []
-        s.avatar.on("avatar_failed", failed.append)
-        s.room.join(IDENTITY)
-        s.room.leave(IDENTITY)
-        await until(lambda: bool(failed))
-        assert failed[0].code == "AVATAR_NOT_FOUND"
-        assert isinstance(s.agent.output.audio, AgentVoice)
-
-
-async def test_closing_ends_a_restart_that_is_under_way() -> None:
-    late = Answer(body={"session_id": "late"}, hold=True)
-    async with stage(started(), late, on_avatar_lost="restart") as s:
-        await s.start()
-        s.room.join(IDENTITY)
-        s.server.arrived.clear()
-        s.room.leave(IDENTITY)
-        await s.server.arrived.wait()
-        asyncio.get_running_loop().call_later(0.02, s.server.let_go.set)
-        await s.avatar.aclose()
-        assert s.server.stops[-1].json == {"session_id": "late"}
-
-
-async def test_the_end_of_the_room_is_no_leaving_avatar() -> None:
-    async with stage() as s:
-        await s.start()
-        seen: list[str] = []
-        s.avatar.on("avatar_left", lambda: seen.append("left"))
-        s.room.join(IDENTITY)
-        s.room.disconnect()
-        s.room.leave(IDENTITY)
-        assert seen == []
-
-
 async def test_wait_for_join_waits_for_the_connection_first() -> None:
     async with stage(connected=False) as s:
         job = SimpleNamespace(
@@ -422,48 +207,6 @@ async def test_the_join_is_measured() -> None:
         assert metrics.metadata is not None
         assert metrics.metadata.model_provider == "avaluma"
         assert metrics.avatar_joined_time is not None
-
-
-class Job:
-    """A job whose room API remembers whom it removed."""
-
-    def __init__(self) -> None:
-        self.local_participant_identity = "agent-AJ_1"
-        self.removed: list[str] = []
-        self.at_shutdown: list[Any] = []
-        self.api = SimpleNamespace(room=self)
-
-    def add_shutdown_callback(self, callback: Any) -> None:
-        self.at_shutdown.append(callback)
-
-    async def remove_participant(self, who: Any) -> None:
-        self.removed.append(who.identity)
-
-
-async def test_in_a_job_the_close_is_registered_and_removes_the_avatar() -> None:
-    async with stage() as s:
-        job = Job()
-        token = _JobContextVar.set(job)  # type: ignore[arg-type]
-        try:
-            await s.start()
-            [close] = job.at_shutdown
-            await close()
-        finally:
-            _JobContextVar.reset(token)
-        assert job.removed == [IDENTITY]
-        assert len(s.server.stops) == 1
-
-
-async def test_after_a_refusal_nobody_elses_avatar_is_removed() -> None:
-    async with stage(refused(409, "AVATAR_ALREADY_ACTIVE")) as s:
-        job = Job()
-        token = _JobContextVar.set(job)  # type: ignore[arg-type]
-        try:
-            with pytest.raises(AvatarServerError):
-                await s.start()
-        finally:
-            _JobContextVar.reset(token)
-        assert job.removed == []
 
 
 async def test_nothing_personal_stands_in_a_message(caplog: pytest.LogCaptureFixture) -> None:
