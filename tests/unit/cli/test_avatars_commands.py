@@ -11,7 +11,6 @@ import av
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from avatar_worker.avatars.avatar import Layer
 from avatar_worker.avatars.builder.background import Background, parse_background, with_background
@@ -22,11 +21,11 @@ from avatar_worker.avatars.judge import Finding
 from avatar_worker.cli import avatars_preview
 from avatar_worker.cli.avatars_check import table
 from avatar_worker.cli.build import canvas_size
-from avatar_worker.cli.main import app, run
 from avatar_worker.config import Settings, variable_name
 from avatar_worker.errors import AvatarError, ConfigError
 from avatar_worker.frames import CONTROL_INDEX
 from fakes.avatars import tiny_avatar
+from fakes.command_line import failed, said
 
 
 @pytest.fixture(autouse=True)
@@ -40,20 +39,6 @@ def shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder.mkdir()
     write_avatar(tiny_avatar("tiny"), folder / "tiny.hvia")
     return folder
-
-
-def said(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, list(arguments))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.output
-
-
-def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    code = run(arguments)
-    captured = capsys.readouterr()
-    assert "Traceback" not in captured.err + captured.out
-    return code, captured.err
 
 
 # preview

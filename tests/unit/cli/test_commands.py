@@ -3,58 +3,21 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from avatar_worker.avatars.builder import models
-from avatar_worker.avatars.format import write_avatar
 from avatar_worker.cli import files
-from avatar_worker.cli.checks import Level, examine
-from avatar_worker.cli.main import app, exit_code, run, sentence
-from avatar_worker.config import Settings, variable_name
+from avatar_worker.cli.main import exit_code, run, sentence
 from avatar_worker.errors import ConfigError, DeviceError, PeerError
 from avatar_worker.version import __version__
-from fakes.avatars import tiny_avatar
+from fakes.command_line import failed, said
+
+pytestmark = pytest.mark.usefixtures("bare")
 
 COMMANDS = ["start", "dev", "demo", "render", "doctor", "bench", "download-files", "avatars"]
-
-
-@pytest.fixture(autouse=True)
-def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for field in Settings.model_fields:
-        monkeypatch.delenv(variable_name(field), raising=False)
-    monkeypatch.setenv("AVATAR_WORKER_AVATARS", str(tmp_path / "avatars"))
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Path:
-    """A folder with one sound avatar and one that is none."""
-    folder = tmp_path / "avatars"
-    folder.mkdir()
-    write_avatar(tiny_avatar("tiny"), folder / "tiny.hvia")
-    (folder / "broken.hvia").write_bytes(b"PK\x03\x04" + bytes(2000))
-    return folder
-
-
-def said(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, list(arguments))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.output
-
-
-def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    code = run(arguments)
-    captured = capsys.readouterr()
-    assert "Traceback" not in captured.err + captured.out
-    return code, captured.err
 
 
 def test_help_names_every_command() -> None:
@@ -233,106 +196,6 @@ def test_a_benchmark_runs_in_the_repository_and_gives_its_exit_code(
 
 
 # The doctor
-
-
-def topics(**flags: int) -> dict[str, list[tuple[Level, str]]]:
-    found: dict[str, list[tuple[Level, str]]] = {}
-    for finding in examine(**flags):
-        found.setdefault(finding.topic, []).append((finding.level, finding.says))
-        assert finding.level is not Level.BAD or finding.remedy
-    return found
-
-
-def test_the_doctor_looks_at_everything_that_a_start_needs(shelf: Path) -> None:
-    found = topics(port=0)
-    assert set(found) >= {
-        "python",
-        "sdk",
-        "livekit",
-        "gpu",
-        "sessions",
-        "avatars",
-        "models",
-        "port",
-    }
-    assert found["python"][0][0] is Level.GOOD
-    assert (Level.GOOD) in [level for level, _ in found["avatars"]]
-
-
-def test_the_doctor_names_avatars_that_are_refused_and_why(shelf: Path) -> None:
-    says = [says for level, says in topics(port=0)["avatars"] if level is Level.NOTE]
-    assert any(text.startswith("broken.hvia is refused: ") and "E_" in text for text in says)
-
-
-def test_the_doctor_finds_a_taken_port(shelf: Path) -> None:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        port = holder.getsockname()[1]
-        assert topics(port=port)["port"] == [(Level.BAD, f"{port} on 127.0.0.1 is taken")]
-        code, text = said("doctor", "--port", str(port))
-    assert code == 1
-    assert text.rstrip().endswith("This machine cannot serve yet.")
-
-
-def test_the_doctor_says_what_livekit_lacks(monkeypatch: pytest.MonkeyPatch, shelf: Path) -> None:
-    assert topics(port=0)["livekit"][0][0] is Level.NOTE
-    monkeypatch.setenv("LIVEKIT_URL", "ws://127.0.0.1:9")
-    assert topics(port=0)["livekit"][0][0] is Level.BAD
-    monkeypatch.setenv("LIVEKIT_API_KEY", "key")
-    monkeypatch.setenv("LIVEKIT_API_SECRET", "s" * 32)
-    assert topics(port=0)["livekit"] == [
-        (Level.BAD, "ws://127.0.0.1:9 cannot be used: nothing listens there")
-    ]
-
-
-def test_a_default_avatar_that_is_not_there_is_bad(
-    monkeypatch: pytest.MonkeyPatch, shelf: Path
-) -> None:
-    monkeypatch.setenv("AVATAR_WORKER_DEFAULT_AVATAR", "nobody")
-    assert (Level.BAD, "the default avatar 'nobody' is not there") in topics(port=0)["avatars"]
-
-
-def test_a_setting_that_cannot_be_read_is_a_finding_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AVATAR_WORKER_PORT", "eighty")
-    assert topics()["settings"][0][0] is Level.BAD
-
-
-def test_every_default_that_was_opened_is_named_with_its_setting(
-    monkeypatch: pytest.MonkeyPatch, shelf: Path
-) -> None:
-    assert "opened" not in topics(port=0)
-    opened = {
-        "HOST": "0.0.0.0",
-        "SPEECH_FROM": "any",
-        "DISPATCH_SPEECH_FROM": "any",
-        "LIVEKIT_HOSTS": "*.livekit.test",
-        "HEAR_CALLER": "true",
-        "METRICS_NETWORKS": "10.0.0.0/8",
-        "LOG_PERSONAL": "true",
-    }
-    monkeypatch.setenv("AVATAR_WORKER_API_KEYS", "a-long-enough-key")
-    for name, value in opened.items():
-        monkeypatch.setenv(f"AVATAR_WORKER_{name}", value)
-    says = [says for _, says in topics(port=0)["opened"]]
-    assert len(says) == len(opened)
-    for name in opened:
-        assert any(f"AVATAR_WORKER_{name}" in text for text in says)
-
-
-def test_the_doctor_speaks_json(shelf: Path) -> None:
-    code, text = said("doctor", "--json", "--port", "0")
-    content = json.loads(text)
-    assert content["can_serve"] is (code == 0) is True
-    assert {"topic", "level", "says", "remedy"} == set(content["findings"][0])
-
-
-def test_the_doctor_never_repeats_a_secret(monkeypatch: pytest.MonkeyPatch, shelf: Path) -> None:
-    monkeypatch.setenv("AVATAR_WORKER_API_KEYS", "canary-api-key")
-    monkeypatch.setenv("LIVEKIT_URL", "ws://user:canary@127.0.0.1:9?token=canary")
-    monkeypatch.setenv("LIVEKIT_API_KEY", "key")
-    monkeypatch.setenv("LIVEKIT_API_SECRET", "canary-" * 6)
-    assert "canary" not in said("doctor", "--port", "0")[1]
 
 
 def test_download_files_leaves_nothing_to_compile_for_the_first_build(
