@@ -9,11 +9,15 @@ from avatar_worker.avatars import Layer
 from avatar_worker.avatars.builder.portrait.folds import (
     BROWS_ENDS,
     CORNER,
-    FOLD,
+    FULL_SMILE,
     GLEAM,
+    OUTWARD,
     OWN_FOLDS,
+    WING,
     fold_layers,
+    fold_line,
 )
+from avatar_worker.avatars.builder.portrait.mouth_shapes import mouth_fields
 from avatar_worker.avatars.builder.portrait.slit import Array
 from avatar_worker.avatars.format.images import encode
 from avatar_worker.avatars.format.writer import PNG
@@ -52,17 +56,83 @@ def test_an_avatar_has_the_folds_that_renderers_know(name: str) -> None:
         assert layers[role].pixels.dtype == np.uint8
 
 
-@pytest.mark.parametrize("side", FOLD)
-def test_the_fold_lies_from_the_nose_around_the_corner_and_is_deepest_there(side: str) -> None:
+def smiled(side: str, xy: Array, name: str = "actor") -> Array:
+    """Where canvas points of the upper skin lie on the smiling face. (n, 2)."""
+    fields = mouth_fields(measured(name), xy)
+    moved = xy + fields["close"][0] + FULL_SMILE * fields[f"smile{side.upper()}"][0]
+    return np.asarray(moved)
+
+
+def beside_the_mouth(side: str, along: Array, across: Array) -> Array:
+    """Points of the resting face that a smile brings beside its fold. (n, 2).
+
+    Args:
+        side: `l` or `r`.
+        along: 0 at the wing of the nose, 1 at the end. (n,).
+        across: Outwards from the fold, of the eyes' distance. (n,).
+    """
     m = measured("actor")
+    line = fold_line(m, side)
+    at = np.stack([np.interp(along, np.linspace(0, 1, len(line)), line[:, k]) for k in (0, 1)], -1)
+    wanted = at + across[:, None] * m.u * OUTWARD[side] * m.mouth.along
+    found = wanted.copy()
+    for _ in range(40):
+        found += 0.7 * (wanted - smiled(side, found))
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("side", WING)
+def test_a_smiles_fold_runs_from_the_nose_straight_outwards_and_past_the_mouth(
+    side: str, name: str
+) -> None:
+    m = measured(name)
+    line = fold_line(m, side)
+    corner = smiled(side, m.points[[CORNER[side]], :2], name)[0]
+    s, t = (line - corner) @ m.mouth.along * OUTWARD[side] / m.u, (line - corner) @ m.mouth.down
+    assert (np.diff(s) > 0).all()
+    assert (np.diff(t) > 0).all()
+    assert 0.05 < s[-2] < 0.25
+    assert t[-1] > 0.1 * m.u
+    straight = line[2] - line[0]
+    off = line[1] - line[0]
+    bend = abs(straight[0] * off[1] - straight[1] * off[0]) / np.linalg.norm(straight)
+    assert bend < 0.05 * np.linalg.norm(straight)
+
+
+@pytest.mark.parametrize("side", WING)
+def test_a_fold_is_deepest_at_the_nose_and_gone_below_the_corner(side: str) -> None:
     shade = light(even("actor")[f"fold_{side}"])
-    curve = m.points[list(FOLD[side][:4]), :2]
-    outward = np.sign(m.points[CORNER[side], 0] - m.points[13, 0])
-    beyond = curve + [outward * 0.14 * m.u, 0]
-    assert (at(shade, curve)[1:] < 0.95).all()
-    assert (at(shade, beyond)[1:] > 1.0).all()
+    along = np.array([0.15, 0.4, 0.66, 0.99])
+    depth = 1 - at(shade, beside_the_mouth(side, along, np.zeros(4)))
+    assert depth[0] > 0.10
+    assert depth[0] > depth[1] > depth[2] > 0.01
+    assert depth[3] < 0.01
     assert shade.min() > 0.6
+
+
+@pytest.mark.parametrize("side", WING)
+def test_the_cheek_beside_a_fold_is_lifted_into_the_light(side: str) -> None:
+    shade = light(even("actor")[f"fold_{side}"])
+    along = np.array([0.25, 0.4, 0.55])
+    cheek = at(shade, beside_the_mouth(side, along, np.full(3, 0.15)))
+    assert (cheek > 1.015).all()
     assert shade.max() < GLEAM
+
+
+@pytest.mark.parametrize("side", WING)
+def test_a_folds_shade_falls_softly_to_the_lip_and_steeply_from_the_cheek(side: str) -> None:
+    shade = light(even("actor")[f"fold_{side}"])
+    half = np.array([0.4])
+    lip, cheek = (at(shade, beside_the_mouth(side, half, np.array([x])))[0] for x in (-0.06, 0.06))
+    assert lip < 0.97 < cheek
+
+
+def test_a_fold_is_as_warm_as_flesh() -> None:
+    shade = light(even("actor")["fold_l"])
+    red, green, blue = shade[np.unravel_index(shade.mean(-1).argmin(), shade.shape[:2])]
+    assert red > green + 0.05
+    assert green >= blue
 
 
 def test_a_frown_draws_two_lines_between_the_brows() -> None:

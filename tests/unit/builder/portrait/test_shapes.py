@@ -137,6 +137,30 @@ def test_a_smile_reaches_the_lower_lids_and_is_smaller_where_the_photo_smiles() 
     assert smiling[row, smile] < 0.7 * of_size * neutral[row, smile]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_smile_curls_up_towards_its_corners(name: str) -> None:
+    """Between middle and corner it stays below the straight line of a V."""
+    m = measured(name)
+    s = np.linspace(0, 1, 11)
+    fields = mouth_fields(m, m.mouth.canvas(s, m.seam(s)))
+    lift = -sum(fields[f"smile{side}"][0] for side in "LR") @ m.mouth.down
+    assert (np.diff(lift) > 0).all()
+    assert (np.diff(lift, 2) > -1e-3 * m.u).all()
+    assert lift[5] < 0.45 * lift[0] + 0.55 * lift[-1] - 0.015 * m.u
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_smiles_corner_ends_in_no_tip(name: str) -> None:
+    """Its slope goes on into the cheek, and turns within a tenth of the eyes' distance."""
+    m = measured(name)
+    per_px = 1 / m.mouth.half_width
+    s = 1 + np.arange(-3, 0.3 * m.u) * per_px
+    lift = -mouth_fields(m, m.mouth.canvas(s, np.zeros_like(s)))["smileL"][0] @ m.mouth.down
+    slope = np.diff(lift)
+    assert np.abs(np.diff(slope)).max() < 0.25 * np.ptp(slope)
+    assert 3 < lift.argmax() < 3 + 0.1 * m.u
+
+
 def test_a_smile_lifts_the_corners_more_than_it_widens() -> None:
     m = measured("actor")
     corner = m.mouth.canvas(np.array([1.0]), np.zeros(1))

@@ -20,9 +20,10 @@ from avatar_worker.avatars.avatar import Layer
 
 from .fill import to_bytes
 from .measures import Measures
+from .mouth_shapes import mouth_fields
 from .slit import Array, bell, smoothstep
 
-FOLD: Final = {"l": (358, 423, 426, 436, 432, 422), "r": (129, 203, 206, 216, 212, 202)}
+WING: Final = {"l": 358, "r": 129}
 CORNER: Final = {"l": 308, "r": 78}
 OUTWARD: Final = {"l": 1.0, "r": -1.0}
 """Along the mouth, away from its middle."""
@@ -30,9 +31,12 @@ OUTWARD: Final = {"l": 1.0, "r": -1.0}
 BROWS_ENDS: Final = (55, 285)
 POINTS: Final = 64
 
-SHADE: Final = (0.50, 0.29, 0.24)
+SHADE: Final = (0.60, 0.30, 0.22)
 GLEAM: Final = 1.30
 """The skin's colour in the deepest shade, by channel, and in the brightest light."""
+
+FULL_SMILE: Final = 0.58
+"""Weight of the shape that a smile ends with."""
 
 SMILING_U: Final = (0.05, 0.13)
 OWN_FOLDS: Final = 0.55
@@ -52,9 +56,9 @@ def fold_layers(rgb: npt.NDArray[np.uint8], m: Measures) -> list[Layer]:
     lifted = float(m.seam(np.zeros(1))[0]) / m.u
     strength = 1 - OWN_FOLDS * float(smoothstep(*SMILING_U, np.array(lifted)))
     layers = []
-    for side, indices in FOLD.items():
-        points = m.points[list(indices), :2]
-        box = _box(rgb, points, 0.26 * m.u)
+    for side in WING:
+        points = m.points[[WING[side], CORNER[side]], :2]
+        box = _box(rgb, np.concatenate([points, fold_line(m, side)]), 0.26 * m.u)
         ratio = 1 + strength * (_smile(m, side, _pixels(box)) - 1)
         layers.append(_layer(f"fold_{side}", rgb, box, ratio, m.u))
     box = _box(rgb, m.points[list(BROWS_ENDS), :2], 0.26 * m.u)
@@ -62,18 +66,54 @@ def fold_layers(rgb: npt.NDArray[np.uint8], m: Measures) -> list[Layer]:
 
 
 def _smile(m: Measures, side: str, xy: Array) -> Array:
-    """Light of a smiling cheek, of the resting one's, at canvas points. (h, w)."""
+    """Light of a smiling cheek, of the resting one's, at canvas points of the photo. (h, w)."""
     u = m.u
-    along, across = _beside(m.points[list(FOLD[side]), :2], xy, OUTWARD[side])
-    # Deepest at the wing of the nose; a soft valley rather than a line, wider around the mouth.
-    ends = smoothstep(-0.02, 0.20, along) * smoothstep(0.95, 0.40, along)
-    wide = 1 + 0.8 * along
-    line = 0.065 * bell(across / wide, 0.020 * u)
-    inner = 0.12 * np.where(across < 0, bell(across / wide, 0.085 * u), bell(across, 0.030 * u))
-    bulge = 0.09 * bell(across - 0.115 * u, 0.075 * u)
-    corner = m.points[CORNER[side], :2] + m.mouth.along * (OUTWARD[side] * 0.035 * u)
-    dimple = 0.13 * bell(np.linalg.norm(xy - corner, axis=-1), 0.040 * u)
-    return np.asarray((1 + ends * (bulge - line - inner)) * (1 - dimple))
+    # A line that is straight on the smiling face is not on the resting one, which is painted on.
+    smiling = xy + _pulled(m, side, xy)
+    along, across = _beside(fold_line(m, side), smiling, OUTWARD[side])
+    ends = smoothstep(-0.05, 0.10, along) * smoothstep(1.0, 0.22, along)
+    wide = 1 + 0.9 * along
+    # The cheek hangs over: a narrow edge towards it, a soft fall towards the lip.
+    line = 0.085 * bell(across / wide, 0.016 * u)
+    inner = 0.115 * np.where(across < 0, bell(across / wide, 0.055 * u), bell(across, 0.020 * u))
+    lifted = smoothstep(-0.05, 0.25, along) * smoothstep(1.0, 0.60, along)
+    bulge = 0.075 * bell(across - 0.125 * u, 0.085 * u)
+    corner = _corner(m, side)
+    dimple = 0.17 * bell(np.linalg.norm(smiling - corner, axis=-1), 0.034 * u)
+    return np.asarray((1 + lifted * bulge - ends * (line + inner)) * (1 - dimple))
+
+
+def fold_line(m: Measures, side: str) -> Array:
+    """Points of the fold on the smiling face: from the wing of the nose outwards past the mouth.
+
+    Args:
+        m: The face.
+        side: `l` or `r`, the subject's.
+    """
+    outwards, down = OUTWARD[side] * m.mouth.along, m.mouth.down
+    wing = m.points[[WING[side]], :2]
+    start = (wing + _pulled(m, side, wing))[0] - 0.03 * m.u * down + 0.015 * m.u * outwards
+    corner = _corner(m, side)
+    # On the far side of a turned head there is less room between mouth and jaw.
+    room = (m.jaw_s[side == "l"] - 1) * m.mouth.half_width
+    aside = min(0.185 * m.u, 0.42 * room)
+    past = corner + aside * outwards - 0.07 * m.u * down
+    middle = 0.5 * (start + past) + 0.012 * m.u * (outwards - down)
+    end = corner + (aside + 0.02 * m.u) * outwards + 0.15 * m.u * down
+    return np.stack([start, middle, past, end])
+
+
+def _corner(m: Measures, side: str) -> Array:
+    """Where a smile ends: a little outside the lifted corner of the lips. (2,)."""
+    at = m.points[[CORNER[side]], :2]
+    return np.asarray((at + _pulled(m, side, at))[0] + 0.02 * m.u * OUTWARD[side] * m.mouth.along)
+
+
+def _pulled(m: Measures, side: str, xy: Array) -> Array:
+    """What a full smile does to canvas points: the mean of both skins, which part at the lips."""
+    fields = mouth_fields(m, xy.reshape(-1, 2))
+    move = [sum(fields["close"]), FULL_SMILE * sum(fields[f"smile{side.upper()}"])]
+    return np.asarray(sum(move) / 2).reshape(xy.shape)
 
 
 def _frown(m: Measures, xy: Array) -> Array:

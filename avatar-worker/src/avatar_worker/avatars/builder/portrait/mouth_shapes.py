@@ -33,6 +33,12 @@ NECK_STOP_U: Final = 0.46
 JAW_NARROWS: Final = 0.32
 """How far a dropping jaw draws the corners together, of `narrow`."""
 
+SMILE_REACH_U: Final = 0.33
+CURL: Final = 3.0
+"""How fast a smile's lift grows towards its corner. Both corners together make a parabola; bells did
+a V, whose sides are straight."""
+
+SOFT_CORNER_U: Final = 0.07
 SEAL_FROM_ABOVE: Final = 0.35
 UNSMILE: Final = {"narrow": 0.13, "smileL": -0.20, "smileR": -0.20}
 """Weights that a smiling photo keeps all the time, folded into `close`."""
@@ -210,9 +216,24 @@ def _corner_shapes(m: Measures, up: _Plane, low: _Plane, side: str, sign: float)
     for plane in (up, low):
         from_corner = np.hypot((plane.s - sign) * hw, plane.t)
         # A smile pulls at the corner and leaves the middle; a frown hangs wider.
-        corner, hanging = bell(from_corner, 0.33 * u), bell(from_corner, 0.42 * u)
+        corner, hanging = bell(from_corner, SMILE_REACH_U * u), bell(from_corner, 0.42 * u)
+        lift = _curl(sign * plane.s, hw / u) * bell(plane.t, SMILE_REACH_U * u)
         # The seam's coordinates are shared by both skins on the cheek.
         cheek = bell(np.hypot((plane.s - sign * 1.55) * hw, plane.t + 0.60 * u), 0.36 * u)
-        smile.append(vector(sign * 0.10 * u * corner, -0.21 * u * corner - 0.065 * u * cheek))
+        smile.append(vector(sign * 0.10 * u * corner, -0.21 * u * lift - 0.065 * u * cheek))
         frown.append(vector(np.zeros_like(hanging), 0.09 * u * hanging))
     return {f"smile{side}": (smile[0], smile[1]), f"frown{side}": (frown[0], frown[1])}
+
+
+def _curl(q: Array, half_width_u: float) -> Array:
+    """How far a smile lifts what lies along the mouth, of the corner's way.
+
+    Args:
+        q: 1 at the corner that is pulled, -1 at the other one.
+        half_width_u: Half the mouth's width, of the eyes' distance.
+    """
+    within = np.clip((1 + q) / 2, 0, 1) ** CURL
+    beyond = np.maximum(q - 1, 0) * half_width_u
+    # The slope goes on past the corner for a little, or the lips would end in a tip.
+    on = 1 + CURL / (2 * half_width_u) * beyond * bell(beyond, SOFT_CORNER_U)
+    return np.asarray(within * on * bell(beyond, SMILE_REACH_U))
