@@ -9,10 +9,13 @@ import aiohttp
 import pytest
 
 from avatar_worker.demo.livekit_server import LiveKitServer
+from fakes.agent_job import our_plugin
+from fakes.chat import LINES, chat_in
 from fakes.faults import Faults, FaultyRenderer
 from fakes.scene import AVATAR, talker
 from fakes.tokens import avatar_token, fresh_room
 from fakes.worker import run_worker
+from livekit.plugins.avaluma import AvatarSession
 
 pytestmark = pytest.mark.e2e
 
@@ -70,3 +73,35 @@ async def test_a_session_that_fails_leaves_the_worker_and_the_others_as_they_wer
         await agent.stream(0.5)
         await agent.until_finished(2)
         assert agent.ends[1] == (0.5, False)
+
+
+@pytest.mark.timeout(180)
+async def test_the_plugin_brings_an_avatar_back_that_could_not_be_drawn_any_more(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    faults, made, seen = Faults(), list[AvatarSession](), list[str]()
+    async with run_worker(livekit_server, tmp_path, renderer=FaultyRenderer(faults)) as worker:
+        start = our_plugin(worker, livekit_server, made, on_avatar_lost="restart")
+        async with chat_in(livekit_server, fresh_room(), start, watched=None) as it:
+            made[0].on("avatar_left", lambda: seen.append("left"))
+            made[0].on("avatar_returned", lambda: seen.append("returned"))
+            handle = await it.say(" ".join(LINES))
+            await it.heard()
+            await asyncio.sleep(1.0)
+            faults.sick["demo"] = "rendering"
+            async with asyncio.timeout(15.0):
+                while not seen:
+                    await asyncio.sleep(0.02)
+            faults.sick.clear()
+            await it.played(handle, 60)
+            assert not handle.interrupted, "nobody has spoken over it"
+            async with asyncio.timeout(60.0):
+                while len(seen) < 2:
+                    await asyncio.sleep(0.05)
+            assert seen == ["left", "returned"]
+            frames = it.viewer.frames
+            await it.viewer.wait_for(lambda v: v.frames > frames + 10, 15.0)
+            again = await it.say(LINES[1])
+            await it.heard()
+            await it.played(again, 30)
+            assert not it.finished[-1].interrupted
