@@ -12,7 +12,7 @@ from avatar_worker.avatars import Avatar
 from avatar_worker.clock import Ticks
 from avatar_worker.engine import PictureOrder, Pipeline
 from avatar_worker.engine.pipeline import Slot
-from avatar_worker.face import Activity, FaceMixer
+from avatar_worker.face import Activity, Cue, FaceMixer
 from avatar_worker.features import Audio2Face, MouthStream
 from avatar_worker.frames import FaceControls, Features, VideoFrame
 from avatar_worker.render import RenderSlot
@@ -29,7 +29,8 @@ class Faults:
     """Which stage fails for which avatar, by its id.
 
     Attributes:
-        sick: The stage, of `opening`, `order`, `hearing`, `melody`, `behaviour`, `rendering`, `closing`.
+        sick: The stage, of `opening`, `order`, `cue`, `hearing`, `melody`, `behaviour`, `rendering`
+            and `closing`.
         error: What it raises.
         alone: How often a stage was asked for a single voice or picture.
     """
@@ -91,13 +92,17 @@ class FaultyMixer(FaceMixer):
 
 
 class FaultySlot(Slot):
-    """A slot that does not take orders, or does not hear."""
+    """A slot that does not take orders or cues, or does not hear."""
 
     faults: Faults
 
     def accept(self, order: PictureOrder) -> None:
         self.faults.check(self.avatar.id, "order")
         super().accept(order)
+
+    def express(self, cue: Cue) -> None:
+        self.faults.check(self.avatar.id, "cue")
+        super().express(cue)
 
     def hear(self, features: Features, pcm: npt.NDArray[np.float32]) -> None:
         self.faults.check(self.avatar.id, "melody")

@@ -149,6 +149,19 @@ def test_a_picture_that_is_too_late_may_fail_its_session_too(
     assert sick.pictures == []
 
 
+def test_a_cue_that_a_face_cannot_take_ends_its_own_session(
+    engine: Engine, pipeline: FaultyPipeline
+) -> None:
+    ann, sick = sit(engine, "ann"), sit(engine, "sick")
+    pipeline.faults.sick["sick"] = "cue"
+    for sitter in (sick, ann):
+        sitter.seat.express(Gesture("nod"))
+    error = sick.end()
+    assert isinstance(error, PictureError)
+    assert error.stage == "order"
+    draw_together(engine, ann)
+
+
 def test_a_session_that_cannot_take_its_picture_fails_alone(engine: Engine) -> None:
     ann, deaf = sit(engine, "ann"), sit(engine, "deaf")
 
