@@ -13,6 +13,7 @@ from avatar_worker.avatars.builder.portrait.interior import (
 )
 from avatar_worker.avatars.builder.portrait.measures import Measures
 from avatar_worker.avatars.builder.portrait.mouth_shapes import JAW_U
+from avatar_worker.avatars.builder.portrait.slit import Array
 from fakes.portraits import NAMES, built, measured
 
 ROLES = ("cavity", "tongue", "teeth_lower", "teeth_upper")
@@ -81,6 +82,54 @@ def test_teeth_darken_towards_the_corners(name: str) -> None:
     ends = solid[np.abs(solid - solid.mean()) > 17 * m.mm]
     # A photo's own teeth bring their light along.
     assert row[middle, :3].mean() > (1.3 if name == "actor" else 1.15) * row[ends, :3].mean()
+
+
+def upper_teeth() -> tuple[Array, Array, Array]:
+    """Millimetres aside (w,) and below the seam (h,) of the actor's upper row, and it. (h, w, 4)."""
+    m, layer = measured("actor"), built("actor").layers["teeth_upper"]
+    height, width = layer.pixels.shape[:2]
+    base = m.mouth.centre + m.mouth.down * float(m.seam(np.zeros(1))[0])
+    x = (np.arange(width) + layer.origin[0] - base[0]) / m.mm
+    y = (np.arange(height) + layer.origin[1] - base[1]) / m.mm
+    return x, y, layer.pixels.astype(np.float64)
+
+
+def biting_edge() -> tuple[Array, Array]:
+    """How far below the seam the upper row ends, mm, at millimetres aside of -18 to 18."""
+    x, y, pixels = upper_teeth()
+    near = np.abs(x) < 18
+    share = pixels[:, near, 3] / 255
+    crown = y > UPPER_EDGE_MM - 4
+    return x[near], UPPER_EDGE_MM - 4 + share[crown].sum(0) * float(np.diff(y)[0])
+
+
+def test_the_upper_row_follows_the_lips_arc() -> None:
+    x, edge = biting_edge()
+    curve = np.polyfit(x, edge, 2)
+    assert -0.006 < curve[0] < -0.002
+
+
+def test_crowns_are_rounder_the_farther_out_they_stand() -> None:
+    """The notch where two edges meet is deeper beside the canines than between the front teeth."""
+    x, edge = biting_edge()
+    bent = edge - np.polyval(np.polyfit(x, edge, 2), x)
+    front = bent[np.abs(x) < 1.0].min()
+    beside = bent[(np.abs(x) > 7) & (np.abs(x) < 10)].min()
+    assert beside < front - 0.15 < 0
+
+
+def test_the_line_between_two_teeth_is_dark_at_their_edge_and_fades_upwards() -> None:
+    x, y, pixels = upper_teeth()
+    light = pixels[..., :3].mean(-1)
+    gap = np.abs(x) < 0.5
+    crown = (np.abs(x) > 2) & (np.abs(x) < 4)
+
+    def share(low: float, high: float) -> float:
+        rows = (y > UPPER_EDGE_MM - high) & (y < UPPER_EDGE_MM - low)
+        return float(light[np.ix_(rows, gap)].mean() / light[np.ix_(rows, crown)].mean())
+
+    assert share(0.6, 1.6) < 0.93
+    assert share(0.6, 1.6) < share(3.5, 5.0) - 0.03
 
 
 def test_the_cavity_is_dark_and_darker_upwards() -> None:

@@ -118,6 +118,22 @@ def test_chosen_teeth_stay_human() -> None:
     assert len(seen) > 50
 
 
+def test_no_tooth_is_as_bright_as_its_neighbour_and_canines_are_darker() -> None:
+    base = measured("actor")
+    front, canine, steps = [], [], []
+    for number in range(60):
+        points = base.points.copy()
+        points[10, 1] += 1.3 * number
+        row = dentition(dataclasses.replace(base, points=points)).upper
+        left, right = np.array(row.shades)
+        assert ((left >= 0.85) & (left <= 1.03)).all()
+        front.append(left[0])
+        canine.append(left[2])
+        steps.append(np.abs(left - right).mean())
+    assert 0.02 < np.mean(front) - np.mean(canine) < 0.10
+    assert 0.01 < np.mean(steps) < 0.05
+
+
 def test_teeth_differ_visibly_between_two_faces_in_the_same_light() -> None:
     """Both rows drawn in the actor's mouth, so that only the dentition differs."""
     base = measured("actor")

@@ -24,8 +24,14 @@ WHITENESS: Final = ((1.02, 1.03, 1.05), (0.97, 0.955, 0.91))
 """Factors of the whitest and of the yellowest enamel."""
 
 USUAL_MOUTH_U: Final = 0.80
-SPREAD: Final = 0.045
-"""Relative deviation of one tooth's size."""
+SPREAD: Final = 0.05
+OWN_SPREAD: Final = 0.03
+"""Relative deviation of one tooth's size: of both sides alike, and of one side alone."""
+
+SHADES: Final = (1.0, 0.985, 0.94, 0.96, 0.94, 0.92)
+SHADE_SPREAD: Final = 0.022
+"""Light of a tooth from the middle outwards, of the front tooth's, and its deviation. Canines have the
+thickest dentine behind their enamel and are the darkest of those that a smile shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +41,12 @@ class Row:
     Attributes:
         teeth: Width and height in mm, from the middle outwards; the left half, then the right.
         arch_mm: Radius of the arch.
+        shades: Light of every tooth, of the front teeth's; in the order of `teeth`.
     """
 
     teeth: tuple[tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]]
     arch_mm: float
+    shades: tuple[tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +83,9 @@ def _row(
 ) -> Row:
     # Both halves share most of their deviation, as in a mouth.
     common = chance.normal(0, SPREAD, (len(teeth), 2))
-    halves = []
+    halves, shades = [], []
     for _ in range(2):
-        own = common + chance.normal(0, 0.4 * SPREAD, (len(teeth), 2))
+        own = common + chance.normal(0, OWN_SPREAD, (len(teeth), 2))
         factor = np.clip(1 + own, 0.88, 1.12)
         halves.append(
             tuple(
@@ -85,5 +93,7 @@ def _row(
                 for (w, h), (fw, fh) in zip(teeth, factor, strict=True)
             )
         )
+        light = SHADES + chance.normal(0, SHADE_SPREAD, len(teeth))
+        shades.append(tuple(float(v) for v in np.clip(light, 0.85, 1.03)))
     radius = arch * width * float(np.clip(1 + chance.normal(0, 0.03), 0.94, 1.06))
-    return Row((halves[0], halves[1]), radius)
+    return Row((halves[0], halves[1]), radius, (shades[0], shades[1]))

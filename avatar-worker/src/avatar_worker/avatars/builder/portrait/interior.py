@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from avatar_worker.avatars.avatar import Layer
 
 from .dentition import Row, dentition
-from .fill import Floats, to_bytes
+from .fill import to_bytes
 from .measures import Measures
 from .mouth_shapes import JAW_U
 from .own_teeth import LUMA, own_teeth, reddened, skin_luma
+from .sheet import Sheet
 from .slit import Array, smoothstep
 
 UPPER_EDGE_MM: Final = 1.2
@@ -34,7 +34,6 @@ CHEEK_FROM: Final = (0.50, 1.0)
 """Of half the mouth's width: where the lining begins to show before the throat, and does fully."""
 
 TONGUE: Final = (172.0, 84.0, 80.0)
-SUPERSAMPLING: Final = 4
 
 OF_SKIN: Final = 0.40
 """How far the light's hue is taken from the skin, which has a hue of its own."""
@@ -42,6 +41,19 @@ OF_SKIN: Final = 0.40
 NARROW_U: Final = 0.36
 NARROWEST: Final = 0.80
 """A mouth of less than the first half width lets less light in: in proportion, down to the second."""
+
+ARC: Final = 0.0019
+"""How much higher a row's edge is at its sides than in the middle, 1/mm."""
+
+TIPS: Final = ((0.35, 4.0), (0.55, 3.2), (0.85, 1.9), (0.70, 2.0))
+"""How far a crown's edge recedes at its sides, mm, and by which power; from the middle outwards."""
+
+GAP: Final = 0.50
+"""Light between two crowns at their edges, of the enamel's."""
+
+CORNERS: Final = (0.45, 1.10)
+AT_CORNERS: Final = 0.34
+"""Of half the mouth's width: where lips begin to shade teeth and do so fully, and what they take."""
 
 BRIGHTEST_ENAMEL: Final = 1.15
 """Of the skin, before the mouth's own shade."""
@@ -60,12 +72,12 @@ def mouth_layers(rgb: npt.NDArray[np.uint8], m: Measures) -> list[Layer]:
     chosen = _held(np.array(rows.enamel) * light, rgb, m)
     enamel = chosen if own is None else own.enamel * falls_in
     half_width = 1.25 * m.mouth.half_width / m.mm
-    cavity = _Sheet(m, (-half_width - 4, half_width + 4), (-16.0, 44.0))
-    upper = _Sheet(m, (-28.0, 28.0), (UPPER_EDGE_MM - 15.0, UPPER_EDGE_MM + 3.0))
-    lower = _Sheet(m, (-26.0, 26.0), (LOWER_EDGE_MM - 3.0, LOWER_EDGE_MM + 17.0))
-    tongue = _Sheet(m, (-21.0, 21.0), (LOWER_EDGE_MM - 7.0, LOWER_EDGE_MM + 27.0))
+    cavity = Sheet(m, (-half_width - 4, half_width + 4), (-16.0, 44.0))
+    upper = Sheet(m, (-28.0, 28.0), (UPPER_EDGE_MM - 15.0, UPPER_EDGE_MM + 3.0))
+    lower = Sheet(m, (-26.0, 26.0), (LOWER_EDGE_MM - 3.0, LOWER_EDGE_MM + 17.0))
+    tongue = Sheet(m, (-21.0, 21.0), (LOWER_EDGE_MM - 7.0, LOWER_EDGE_MM + 27.0))
     layers = [
-        cavity.layer("cavity", _cavity(cavity, m) * light),
+        cavity.layer("cavity", _cavity(cavity) * light),
         tongue.layer("tongue", *_tongue(tongue, light)),
         lower.layer("teeth_lower", *_row(lower, rows.lower, LOWER_EDGE_MM, 1, light, enamel)),
     ]
@@ -88,40 +100,6 @@ def interior_numbers(m: Measures) -> dict[str, object]:
         "tongue_up_px": 9.0 * m.mm,
         "gaze_px": 0.16 * m.u,
     }
-
-
-class _Sheet:
-    """A box of the canvas with its millimetres, supersampled."""
-
-    def __init__(self, m: Measures, x: tuple[float, float], y: tuple[float, float]) -> None:
-        base = m.mouth.centre + m.mouth.down * float(m.seam(np.zeros(1))[0])
-        corners = np.array([
-            base + (i * m.mouth.along + j * m.mouth.down) * m.mm for i in x for j in y
-        ])  # fmt: skip
-        low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
-        self.origin = (int(low[0]), int(low[1]))
-        self.size = (int(high[0] - low[0]), int(high[1] - low[1]))
-        columns, rows = (n * SUPERSAMPLING for n in self.size)
-        j, i = np.mgrid[0:rows, 0:columns]
-        offset = np.stack([i + 0.5, j + 0.5], -1) / SUPERSAMPLING - 0.5 + low - base
-        self.x: Array = offset @ m.mouth.along / m.mm
-        self.y: Array = offset @ m.mouth.down / m.mm
-
-    def layer(self, role: str, colour: Array, alpha: Array | None = None) -> Layer:
-        """Scale down to the canvas; straight alpha."""
-        if alpha is None:
-            return Layer(role, self.origin, to_bytes(self._small(colour)))
-        soft = self._small(alpha)
-        premultiplied = self._small(colour * alpha[..., None])
-        plain = self._small(colour)
-        straight = np.where(
-            soft[..., None] > 0.02, premultiplied / np.maximum(soft, 0.02)[..., None], plain
-        )
-        return Layer(role, self.origin, np.dstack([to_bytes(straight), to_bytes(soft * 255)]))
-
-    def _small(self, picture: Array) -> Floats:
-        smooth = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 0.5 * SUPERSAMPLING)
-        return np.asarray(cv2.resize(smooth, self.size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _light(rgb: npt.NDArray[np.uint8], m: Measures) -> Array:
@@ -151,17 +129,17 @@ def _held(enamel: Array, rgb: npt.NDArray[np.uint8], m: Measures) -> Array:
     return np.asarray(enamel * min(1.0, most / float(enamel @ LUMA)))
 
 
-def _cavity(sheet: _Sheet, m: Measures) -> Array:
+def _cavity(sheet: Sheet) -> Array:
     """The throat, dark and darker upwards, and beside it the cheeks, dim flesh."""
     upwards = 1 - 0.6 / (1 + np.exp(-(6 - sheet.y) / 4))
-    aside = np.abs(sheet.x) * m.mm / m.mouth.half_width
+    aside = sheet.aside
     throat = (upwards * (1 - 0.35 * np.minimum(1, aside**2)))[..., None] * np.array(CAVITY)
     near = smoothstep(*CHEEK_FROM, aside)[..., None]
     flesh = (0.62 + 0.14 * near) * np.array(CHEEK)
     return np.asarray(throat * (1 - near) + flesh * near)
 
 
-def _tongue(sheet: _Sheet, light: Array) -> tuple[Array, Array]:
+def _tongue(sheet: Sheet, light: Array) -> tuple[Array, Array]:
     """A dome with a shallow groove, soft at its rim."""
     centre = LOWER_EDGE_MM + 9.5
     e = (np.abs(sheet.x) / 17) ** 2.4 + (np.abs(sheet.y - centre) / 12) ** 2.4
@@ -175,17 +153,17 @@ def _tongue(sheet: _Sheet, light: Array) -> tuple[Array, Array]:
 
 
 def _row(
-    sheet: _Sheet, row: Row, edge: float, way: int, light: Array, enamel: Array
+    sheet: Sheet, row: Row, edge: float, way: int, light: Array, enamel: Array
 ) -> tuple[Array, Array]:
     """One row of teeth with its gum; `way` is -1 where the roots point upwards."""
     # From the biting edge towards the root, following the arch's slight curve.
-    root = way * (sheet.y - edge) - 0.0013 * sheet.x**2
+    root = way * (sheet.y - edge) - ARC * sheet.x**2
     colour, alpha = np.zeros((*sheet.x.shape, 3)), np.zeros(sheet.x.shape)
-    for half, teeth in zip((-1.0, 1.0), row.teeth, strict=True):
+    for half, teeth, shades in zip((-1.0, 1.0), row.teeth, row.shades, strict=True):
         x = half * sheet.x
         mine = x >= 0 if half > 0 else x > 0
         travelled = 0.0
-        for index, size in enumerate(teeth):
+        for index, (size, light_share) in enumerate(zip(teeth, shades, strict=True)):
             first = travelled / row.arch_mm
             last = min((travelled + size[0]) / row.arch_mm, 1.5)
             travelled += size[0]
@@ -196,7 +174,7 @@ def _row(
             short = 0.5 if index == 1 and way < 0 else 0.12 * index * (way < 0)
             own = mine & (np.abs(across) <= 1.0)
             colour[own], alpha[own] = _tooth(
-                across[own], root[own] - short, size[1], facing, index, light, enamel
+                across[own], root[own] - short, size[1], facing, index, light, light_share * enamel
             )
         end = row.arch_mm * np.sin(min(travelled / row.arch_mm, 1.5))
         alpha[mine] *= smoothstep(end + 0.5, end - 2.0, x[mine])
@@ -206,6 +184,7 @@ def _row(
         if way < 0
         else 0.74 - 0.26 * smoothstep(2.0, 9.0, sheet.y - edge)
     )
+    shade = shade * (1 - AT_CORNERS * smoothstep(*CORNERS, sheet.aside))
     return np.asarray(colour * reddened(np.asarray(shade))), alpha
 
 
@@ -230,7 +209,9 @@ def _tooth(
         enamel: The lit enamel's colour. (3,).
     """
     # A rounded rectangle: crowns round off at the biting edge, gums arch over the neck.
-    corner = 0.35 * np.abs(across) ** 4
+    # The farther out, the more pointed: canines end in a cusp.
+    depth_mm, power = TIPS[min(index, len(TIPS) - 1)]
+    corner = depth_mm * np.abs(across) ** power
     neck = height * (0.8 + 0.2 * facing) - 0.9 * np.abs(across) ** 2
     tooth = smoothstep(0.0, 0.30, bite - corner) * smoothstep(1.0, 0.90, np.abs(across))
     body = smoothstep(0.35, -0.35, bite - neck)[..., None]
@@ -239,7 +220,9 @@ def _tooth(
     rim = 1 - 0.14 * np.abs(across) ** 4 - 0.06 * smoothstep(1.2, 0.0, bite)
     bright = reddened(np.asarray((0.34 + 0.66 * depth) * crown * rim))
     tone = enamel * np.array([1.0, 1.0 - 0.012 * index, 1.0 - 0.035 * index])
-    gap = 0.62 * enamel * bright * np.array([1.0, 0.90, 0.84])
+    # Dark where two edges round off, hardly seen where the crowns touch.
+    between = (GAP + (1 - GAP) * 0.42 * smoothstep(0.3, 4.5, bite))[..., None]
+    gap = between * enamel * bright * np.array([1.0, 0.90, 0.84])
     shown = tooth[..., None] * bright * tone + (1 - tooth)[..., None] * gap
     gum = np.array(GUM) * light * (0.40 + 0.60 * depth) * 0.92
     covers = smoothstep(0.0, 0.35, bite - corner) * (bite < height + 6)
