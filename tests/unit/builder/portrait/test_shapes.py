@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from avatar_worker.avatars.builder.portrait.arkit import amplitude, arkit_to_shape
-from avatar_worker.avatars.builder.portrait.eye_shapes import eye_fields
+from avatar_worker.avatars.builder.portrait.eye_shapes import (
+    SQUINT_LOWER,
+    SQUINT_UPPER,
+    eye_fields,
+)
+from avatar_worker.avatars.builder.portrait.measures import Measures
 from avatar_worker.avatars.builder.portrait.mouth_shapes import (
     CHIN_SHARE,
     CORNER_SHARE,
@@ -135,6 +142,36 @@ def test_a_smile_reaches_the_lower_lids_and_is_smaller_where_the_photo_smiles() 
     assert 0 < neutral[row, squint] < 0.5 * neutral[row, smile]
     of_size = amplitude(measured("astronaut")) / amplitude(measured("actor"))
     assert smiling[row, smile] < 0.7 * of_size * neutral[row, smile]
+
+
+def squinting(m: Measures) -> tuple[float, float, float]:
+    """How far the lids go down in the middle of a squinting eye, and its opening, pixels."""
+    eye, zero = m.eyes["l"], np.zeros(1)
+    edges = eye.upper(zero), eye.lower(zero)
+    upper, lower = (
+        float((eye_fields(m, eye.canvas(zero, t))["squintL"][k] @ eye.down)[0])
+        for k, t in enumerate(edges)
+    )
+    return upper, lower, float((edges[1] - edges[0])[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_squint_is_the_lower_lids_which_the_cheek_pushes_up(name: str) -> None:
+    m = measured(name)
+    upper, lower, opening = squinting(m)
+    assert 0 < upper < 0.35 * -lower
+    assert 0.02 * m.u < -lower <= SQUINT_LOWER * opening + 1e-6
+
+
+def test_narrow_eyes_squint_less_so_that_a_smile_does_not_shut_them() -> None:
+    m = measured("actor")
+    eye = m.eyes["l"]
+    narrow = dataclasses.replace(
+        eye, upper=lambda s: 0.4 * eye.upper(s), lower=lambda s: 0.4 * eye.lower(s)
+    )
+    upper, lower, opening = squinting(dataclasses.replace(m, eyes={**m.eyes, "l": narrow}))
+    assert upper - lower == pytest.approx((SQUINT_UPPER + SQUINT_LOWER) * opening)
+    assert lower > squinting(m)[1]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -16,6 +16,11 @@ UPPER_SHARE: Final = 0.97
 SAG_U: Final = 0.028
 """How far both lids sink together at the middle of a closed eye: its line is an arc, not a ruler."""
 
+SQUINT_UPPER_U, SQUINT_LOWER_U = 0.012, 0.042
+SQUINT_UPPER, SQUINT_LOWER = 0.08, 0.27
+"""How far the lids go when eyes squint or smile, and the most of it by the eye's own opening: the
+cheek pushes up the lower lid, and an upper one that comes down as well looks suspicious."""
+
 LASHES_U: Final = 0.045
 INNER: Final = {"l": -1.0, "r": 1.0}
 """Where an eye's corner at the nose lies in its `s`."""
@@ -72,7 +77,10 @@ def _lid_shapes(m: Measures, side: str, xy: Array) -> dict[str, Pair]:
     blink = blink + eye.vector(zero, LASHES_U * u * outer)
     return {
         f"blink{mark}": (blink, rise),
-        f"squint{mark}": lids(0.025 * u * middle, -0.035 * u * middle),
+        f"squint{mark}": lids(
+            np.minimum(SQUINT_UPPER_U * u * middle, SQUINT_UPPER * opening),
+            -np.minimum(SQUINT_LOWER_U * u * middle, SQUINT_LOWER * opening),
+        ),
         f"eyeWide{mark}": lids(-0.035 * u * middle, 0.006 * u * middle),
     }
 
