@@ -1,8 +1,8 @@
 """Folds that a face makes when it smiles or frowns: light and shade laid over the skin.
 
-A mesh moves skin but never folds it, so a smile without them looks pulled by strings. The lines lie
-where landmarks know them to be, from the wing of the nose around the corner of the mouth, and
-upright between the brows; on photos that show them already they fall into their own places.
+A mesh moves skin but never folds it, so a smile without them looks pulled by strings. A smile's fold
+is drawn where it lies on the smiling face, from the wing of the nose past the corner of the mouth,
+and painted where that skin is at rest; a frown's stand upright between the brows.
 
 Source: Liu, Shan and Zhang, "Expressive Expression Mapping with Ratio Images", 2001.
 """
@@ -74,8 +74,8 @@ def _smile(m: Measures, side: str, xy: Array) -> Array:
     ends = smoothstep(-0.05, 0.10, along) * smoothstep(1.0, 0.22, along)
     wide = 1 + 0.9 * along
     # The cheek hangs over: a narrow edge towards it, a soft fall towards the lip.
-    line = 0.085 * bell(across / wide, 0.016 * u)
-    inner = 0.115 * np.where(across < 0, bell(across / wide, 0.055 * u), bell(across, 0.020 * u))
+    line = 0.045 * bell(across / wide, 0.016 * u)
+    inner = 0.105 * np.where(across < 0, bell(across / wide, 0.055 * u), bell(across, 0.020 * u))
     lifted = smoothstep(-0.05, 0.25, along) * smoothstep(1.0, 0.60, along)
     bulge = 0.075 * bell(across - 0.125 * u, 0.085 * u)
     corner = _corner(m, side)
