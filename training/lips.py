@@ -64,11 +64,11 @@ def closings(visemes: FloatArray) -> FloatArray:
 
 
 def opened(mouths: FloatArray, visemes: FloatArray) -> FloatArray:
-    """Return the controls as far as rounded and shut lips let them open. (n, 8)."""
+    """Return the controls as far as rounded, narrowed and shut lips let them open. (n, 4)."""
     kept = promises.keep(mouths, closings(visemes), np.ones(len(mouths), np.float32))
     by_name = {name: kept[:, i] for i, name in enumerate(MOUTH_NAMES)}
     free = (1 - 0.55 * by_name["mouthPucker"]) * (1 - 0.6 * by_name["rollLower"])
-    free = free * (1 - by_name["lipClose"])
+    free = free * (1 - by_name["lipClose"]) * (1 - mouths[:, MOUTH_NAMES.index("lipClose")])
     controls: FloatArray = kept[:, _INDEX] * free[:, None]
     return controls
 
@@ -87,7 +87,7 @@ def pairs(film: sets.Filmed, one: Said) -> tuple[FloatArray, FloatArray]:
 
 
 def fitted(examples: Sequence[tuple[FloatArray, FloatArray]]) -> FloatArray:
-    """Return a weight for each of `CONTROLS`, the jaw's as it ships. (8,)."""
+    """Return a weight for each of `CONTROLS`, the jaw's as it ships. (4,)."""
     x, y = (np.concatenate(part) for part in zip(*examples, strict=True))
     spread = x.std(axis=0) + 1e-6
     z = (x - x.mean(axis=0)) / spread

@@ -1,4 +1,4 @@
-"""A picture and the one before it: openings have mass, closings are peaks."""
+"""A picture and the one before it: what opens and narrows has mass, closings are peaks."""
 
 import numpy as np
 import pytest
@@ -20,11 +20,11 @@ from avatar_worker.features.neighbours import (
 from avatar_worker.features.promises import shut
 from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
-OPENS = [
+MOVES = [
     MOUTH_NAMES.index(name)
-    for name in ("jawOpen", "lowerLipDown", "upperLipUp", "mouthFunnel", "mouthPucker")
+    for name in ("jawOpen", "lowerLipDown", "upperLipUp", "mouthFunnel", "mouthPucker", "lipClose")
 ]
-SHAPES = [i for i in range(len(MOUTH_NAMES)) if i not in OPENS]
+SHAPES = [i for i in range(len(MOUTH_NAMES)) if i not in MOVES]
 
 
 def course(values: list[float]) -> np.ndarray:
@@ -66,12 +66,12 @@ def test_what_does_not_move_stays_where_it_is() -> None:
     assert still.dtype == np.float32
 
 
-def test_the_picture_before_counts_a_quarter() -> None:
-    flash = along(course([0.0, 1.0, 0.0, 0.0]))[:, OPENS]
+def test_the_picture_before_counts_its_share() -> None:
+    flash = along(course([0.0, 1.0, 0.0, 0.0]))[:, MOVES]
     assert flash[:, 0] == pytest.approx([0, 1 - BEFORE, BEFORE, 0])
 
 
-def test_an_opening_is_late_by_a_quarter_of_a_picture_and_no_more() -> None:
+def test_an_opening_is_late_by_that_share_of_a_picture_and_no_more() -> None:
     ramp = along(course([0.0, 0.2, 0.4, 0.6, 0.8]))[:, 0]
     assert ramp[2:] == pytest.approx(np.array([0.4, 0.6, 0.8]) - 0.2 * BEFORE)
 
@@ -82,10 +82,10 @@ def test_it_trembles_less() -> None:
     assert np.abs(np.diff(along(shaky)[:, 0], 2)).mean() < 0.8 * trembling
 
 
-def test_shapes_and_closings_are_not_steadied() -> None:
+def test_shapes_are_not_steadied() -> None:
     some = np.random.default_rng(1).uniform(0, 1, (9, 12)).astype(np.float32)
     assert np.array_equal(along(some)[:, SHAPES], some[:, SHAPES])
-    assert not np.array_equal(along(some)[:, OPENS], some[:, OPENS])
+    assert not np.array_equal(along(some)[:, MOVES], some[:, MOVES])
 
 
 def test_what_falls_is_the_flank_of_a_closing() -> None:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from training.units import UNITS, aperture
 
-from avatar_worker.features.parting import CHANGES, GAIN, LEAST, MEASURED, part
+from avatar_worker.features.parting import CHANGES, GAIN, LEAST, MEASURED, WANTED, part
 from avatar_worker.frames import MOUTH_NAMES
 
 OPENS = [MOUTH_NAMES.index(name) for name in ("jawOpen", "lowerLipDown", "upperLipUp")]
 SHAPES = [i for i in range(len(MOUTH_NAMES)) if i not in OPENS]
+CLOSE = MOUTH_NAMES.index("lipClose")
 EVERY = np.stack([unit.mouth for unit in UNITS.values()])
 NAMES = list(UNITS)
 
@@ -45,7 +46,7 @@ def test_spread_sounds_open_further_than_by_rule(unit: str) -> None:
     assert shown > 1.05 * GAIN * rule
 
 
-@pytest.mark.parametrize("unit", ["u", "y", "w", "n", "o"])
+@pytest.mark.parametrize("unit", ["u", "y", "w", "n", "o", "r"])
 def test_rounded_sounds_and_raised_tongues_open_less(unit: str) -> None:
     rule, shown = opening(unit)
     assert shown < 0.9 * GAIN * rule
@@ -68,6 +69,7 @@ def test_no_sound_is_shut_by_it_and_none_is_opened_that_is_shut() -> None:
 
 def test_the_scale_has_its_bounds() -> None:
     few = some(500) * 0.5
+    few[:, CLOSE] = 0
     scale = part(few)[:, OPENS] / few[:, OPENS]
     assert scale.min() >= GAIN * CHANGES[0] - 1e-4
     assert scale.max() <= GAIN * CHANGES[1] + 1e-4
@@ -79,6 +81,26 @@ def test_each_mouth_is_changed_alone() -> None:
         assert np.allclose(part(some(5)[row : row + 1])[0], together[row], atol=1e-6)
 
 
+def test_lips_that_are_about_to_close_are_narrower_by_as_much() -> None:
+    free = some(100) * 0.5
+    free[:, CLOSE] = 0
+    for closed in (0.25, 0.5, 1.0):
+        near = free.copy()
+        near[:, CLOSE] = closed
+        assert part(near)[:, OPENS] == pytest.approx((1 - closed) * part(free)[:, OPENS], abs=1e-6)
+
+
+def test_how_far_lips_narrow_does_not_say_whether_they_are_shut() -> None:
+    assert np.array_equal(part(some())[:, CLOSE], some()[:, CLOSE])
+
+
+def test_rounded_vowels_stay_open() -> None:
+    for vowel in ("o", "O", "U", "u"):
+        assert opening(vowel)[1] > 0.3 * opening(vowel)[0] > 0.02
+
+
 def test_what_was_measured_is_of_controls_that_are_there() -> None:
     assert set(MEASURED) <= set(MOUTH_NAMES)
-    assert MEASURED["jawOpen"] == max(MEASURED.values())
+    for name, weight in MEASURED.items():
+        assert WANTED[MOUTH_NAMES.index(name)] == pytest.approx(weight)
+    assert np.count_nonzero(WANTED) == len(MEASURED)

@@ -1,4 +1,4 @@
-"""A picture and the one before it: what opens has mass, what closes is a peak.
+"""A picture and the one before it: what opens or narrows has mass, a closing is a peak.
 
 The net speaks of every picture as it would of a photograph. Lips have mass: they do not open for
 40 ms and no longer, and they part more slowly than they meet. And they do not close weakly for
@@ -21,11 +21,12 @@ from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
 FloatArray = npt.NDArray[np.float32]
 
-BEFORE: Final = 0.25
-"""What the picture before counts in the opening. Closings are not delayed by it."""
-FLANK: Final = 0.4
+BEFORE: Final = 0.4
+"""What the picture before counts in how far lips open. Closings are not delayed by it: how far the
+net thinks lips are closed only narrows them, and p, b and m shut them (`promises`)."""
+FLANK: Final = 0.3
 """What is left of a closing that was surer in the picture before."""
-TEETH: Final = 0.3
+TEETH: Final = 0.8
 """How much f and v speak against p, b and m, for which the net takes them at times."""
 GUESSED: Final = 0.7
 """What a closing counts that has not been heard out."""
@@ -36,23 +37,24 @@ RELEASE: Final = 0.2
 
 _FOR: Final = np.zeros(len(VISEME_NAMES), np.float32)
 _FOR[VISEME_NAMES.index("PP")], _FOR[VISEME_NAMES.index("FF")] = 1, -TEETH
-OPENS: Final = np.isin(
-    MOUTH_NAMES, ("jawOpen", "lowerLipDown", "upperLipUp", "mouthFunnel", "mouthPucker")
+HEAVY: Final = np.isin(
+    MOUTH_NAMES,
+    ("jawOpen", "lowerLipDown", "upperLipUp", "mouthFunnel", "mouthPucker", "lipClose"),
 )
-"""Which controls open or round the lips. bool, (12,)."""
-_BEFORE: Final = np.where(OPENS, np.float32(BEFORE), np.float32(0))
+"""Which controls open, round or narrow the lips. bool, (12,)."""
+_BEFORE: Final = np.where(HEAVY, np.float32(BEFORE), np.float32(0))
 _NOW: Final = 1 - _BEFORE
 
 
 def steadied(now: FloatArray, before: FloatArray) -> FloatArray:
-    """Return mouths that open and round no faster than lips do.
+    """Return mouths that open, round and narrow no faster than lips do.
 
     Args:
         now: What the net says, weights. float32, (B, 12).
         before: What it said of the picture before; 0 at rest. float32, (B, 12).
 
     Returns:
-        Weights, float32, (B, 12). All that does not open or round stays as it is.
+        Weights, float32, (B, 12). All that only shapes them stays as it is.
     """
     steady: FloatArray = now * _NOW + before * _BEFORE
     return steady

@@ -1,9 +1,10 @@
 """How far lips part: as filmed lips do, which is not quite what phonetics says.
 
 The net learns mouths by rule. Lips that were filmed open less for rounded vowels and where the
-tongue is up, and more for s, i and e; eight numbers say how much. They were fitted to clips of 13
-people and tried on each of them with the fit of the other 12 (`python -m training.lips`). They
-change how far jaw and lips open, never how they are shaped, and never whether they are shut.
+tongue is up; three proportions say how much. They were fitted to clips of 13 people and tried on
+each of them with the fit of the other 12 (`python -m training.lips`). And lips that are about to
+close are already narrower: by as much as the net thinks that they are closed, which is the rule's own
+law. Both change how far jaw and lips open, never how they are shaped, and never whether they are shut.
 """
 
 from __future__ import annotations
@@ -17,23 +18,21 @@ from avatar_worker.frames import MOUTH_NAMES
 
 FloatArray = npt.NDArray[np.float32]
 
-MEASURED: Final = {
-    "jawOpen": 0.85, "lowerLipDown": 0.67, "upperLipUp": -0.06, "mouthFunnel": 0.07,
-    "mouthPucker": -0.57, "mouthStretch": 0.40, "mouthSmile": -0.19, "tongueUp": -0.21,
-}  # fmt: skip
+MEASURED: Final = {"jawOpen": 0.72, "lowerLipDown": 1.10, "mouthPucker": -0.54, "tongueUp": -0.20}
 """What each control by rule says of the opening of filmed lips. Only their proportions are
-measured; the scale keeps the widest mouths as wide as they are by rule, within 5 %."""
+measured; the scale keeps the widest mouths as wide as they were by rule, within 5 %."""
 GAIN: Final = 1.12
 """How much farther than by rule. Lips of 13 filmed people are .25 of the distance of their eyes
 apart in the widest twentieth of their pictures; ours with this gain .22 (`docs/training.md`)."""
-LEAST: Final = 0.4
+LEAST: Final = 0.3
 """Of the opening by rule: no measurement makes a rounded vowel a shut mouth."""
-CHANGES: Final = (0.6, 1.4)
-"""How far the controls may be scaled: beyond it lips tremble more and follow filmed ones no better."""
+CHANGES: Final = (0.4, 1.4)
+"""How far the controls may be scaled before lips that are about to close narrow them."""
 
 _OPENING: Final = {"jawOpen": 1.0, "lowerLipDown": 0.25, "upperLipUp": 0.2}
 """What the controls that open add to the opening as it is drawn."""
 _FUNNEL: Final = 0.15
+_CLOSE: Final = MOUTH_NAMES.index("lipClose")
 
 
 def _vector(weights: dict[str, float]) -> FloatArray:
@@ -53,7 +52,8 @@ def part(mouths: FloatArray, measured: FloatArray = WANTED) -> FloatArray:
     """Return mouths that open as far as filmed ones.
 
     Args:
-        mouths: By rule, weights in [0, 1]. float32, (B, 12).
+        mouths: By rule, weights in [0, 1]; `lipClose` is how far the net thinks they are closed.
+            float32, (B, 12).
         measured: Other numbers than `MEASURED`, in `MOUTH_NAMES` order. float32, (12,).
 
     Returns:
@@ -62,6 +62,6 @@ def part(mouths: FloatArray, measured: FloatArray = WANTED) -> FloatArray:
     drawn, funnel = mouths @ DRAWN, mouths @ ROUND
     wanted = np.maximum(mouths @ measured, LEAST * (drawn + funnel))
     scale = (wanted - funnel) / np.maximum(drawn, 1e-3)
-    scale = np.minimum(np.maximum(scale, CHANGES[0]), CHANGES[1]) * GAIN
+    scale = np.minimum(np.maximum(scale, CHANGES[0]), CHANGES[1]) * GAIN * (1 - mouths[:, _CLOSE])
     parted: FloatArray = np.where(_OPENS, np.minimum(mouths * scale[:, None], 1), mouths)
     return parted

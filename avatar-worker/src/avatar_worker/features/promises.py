@@ -11,12 +11,12 @@ from avatar_worker.frames import MOUTH_NAMES
 
 FloatArray = npt.NDArray[np.float32]
 
-SHUT: Final = ((0.0, 0.15, 1.0), (0.0, 0.28, 1.0))
+SHUT: Final = ((0.0, 0.20, 1.0), (0.0, 0.28, 1.0))
 """Probability of p, b or m, and the lip closing it becomes; straight between.
 
 The net hears a closure more surely than it says how far the lips are shut. The renderer seals lips
 between .10 and .30, so the knee is where they are sealed: there .92 of the bilabials of real
-voices are shut, and 4 of 100 other pictures."""
+voices are shut, and 2 of 100 other pictures."""
 HEARD: Final = (0.01, 0.08)
 """Probability of a voice: below the first the mouth rests, above the second it speaks freely."""
 

@@ -17,7 +17,7 @@ from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 from .floor import ABOVE, EVERY, FLAT, PARTS, REMEMBERED
 from .matrices import SAID
 from .mel import BANDS, FRAMES_PER_STEP
-from .neighbours import BEFORE, FLANK, GUESSED, MISSED, OPENS, RELEASE, TEETH
+from .neighbours import BEFORE, FLANK, GUESSED, HEAVY, MISSED, RELEASE, TEETH
 from .parting import CHANGES, DRAWN, GAIN, LEAST, ROUND, WANTED
 from .promises import HEARD, SHUT
 from .voices import HISTORY, Voices
@@ -103,7 +103,7 @@ def _show(voices: Voices, mel: FloatArray, heads: FloatArray, mouths: FloatArray
         voice.sure, voice.shut = sure, shut
         # neighbours.steadied
         for i in range(_MOUTHS):
-            mouth[i] = said[i] * (1 - BEFORE) + before[i] * BEFORE if OPENS[i] else said[i]
+            mouth[i] = said[i] * (1 - BEFORE) + before[i] * BEFORE if HEAVY[i] else said[i]
             before[i] = said[i]
         # parting.part
         drawn = funnel = wanted = np.float32(0)
@@ -112,7 +112,7 @@ def _show(voices: Voices, mel: FloatArray, heads: FloatArray, mouths: FloatArray
             funnel += mouth[i] * ROUND[i]
             wanted += mouth[i] * WANTED[i]
         scale: Any = (max(wanted, LEAST * (drawn + funnel)) - funnel) / max(drawn, _LEAST_DRAWN)
-        scale = min(max(scale, CHANGES[0]), CHANGES[1]) * GAIN
+        scale = min(max(scale, CHANGES[0]), CHANGES[1]) * GAIN * (1 - mouth[_CLOSE])
         # promises.keep
         for i in range(_MOUTHS):
             parted = min(mouth[i] * scale, 1.0) if DRAWN[i] > 0 else mouth[i]
