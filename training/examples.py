@@ -22,13 +22,13 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from avatar_worker.frames import ANALYSIS_RATE
+from avatar_worker.frames import ANALYSIS_RATE, VISEME_NAMES
 
 from .augment import breathed, not_speech, paced
 from .corpus import Corpus, Utterance
 from .phones import Segment, filled
-from .targets import PICTURE, loudness, mouths, visemes
-from .units import UNITS, VOWELS, FloatArray
+from .targets import PICTURE, loudness, mouths
+from .units import BILABIALS, UNITS, VOWELS, FloatArray
 
 PICTURES: Final = 250
 SAMPLES: Final = 256 * 640  # the last picture hears 80 ms beyond itself
@@ -39,10 +39,16 @@ SLOWER: Final = 1.4
 """How much farther units bend their neighbours than by rule: lips follow filmed ones as well, and
 tremble a fifth less."""
 INNER: Final = (-0.015, -0.005, 0.005, 0.015)
-"""Where in a picture the sounds are asked for, besides its viseme."""
+"""Where around a picture's moment the sounds are asked for, seconds."""
+LAST: Final = len(INNER) - 1
+"""Which of them names its viseme: a picture is seen for 40 ms, and what it shows is in its middle."""
 NOT_SPEECH_SHARE: Final = 0.05
 
 UNIT_NAMES: Final = tuple(UNITS)
+_VISEMES: Final = np.array(
+    [-1 if u.viseme is None else VISEME_NAMES.index(u.viseme) for u in UNITS.values()], np.int8
+)
+_BILABIAL: Final = np.array([name in BILABIALS for name in UNITS])
 _GAPS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
 
 
@@ -52,7 +58,7 @@ class Example(NamedTuple):
     Attributes:
         sound: 16 kHz. int16, (163840,).
         mouth: float16, (250, 12).
-        viseme: int8, (250,).
+        viseme: See `named`. int8, (250,).
         units: Index in `UNIT_NAMES` at each of `INNER`. int8, (250, 4).
     """
 
@@ -68,6 +74,26 @@ def units_at(segs: Sequence[Segment], times: FloatArray) -> npt.NDArray[np.int8]
     index = np.array([UNIT_NAMES.index(s.unit) for s in segs])
     which = np.clip(np.searchsorted(starts, times, side="right") - 1, 0, len(segs) - 1)
     said: npt.NDArray[np.int8] = index[which].astype(np.int8)
+    return said
+
+
+def named(units: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Return the viseme of each picture: what sounds 15 ms into it, and p, b, m wherever they do.
+
+    Args:
+        units: Index in `UNIT_NAMES` at each of `INNER`. int8, (..., pictures, 4).
+
+    Returns:
+        Index in `VISEME_NAMES`. int8, (..., pictures).
+    """
+    every = _VISEMES[units].reshape(*units.shape[:-2], -1)
+    following = np.full(every.shape[:-1], VISEME_NAMES.index("aa"), np.int8)
+    for k in reversed(range(every.shape[-1])):  # h is spoken with the mouth of what follows
+        following = every[..., k] = np.where(every[..., k] < 0, following, every[..., k])
+    shut = _BILABIAL[units[..., 1:]].any(axis=-1)
+    said: npt.NDArray[np.int8] = np.where(
+        shut, np.int8(VISEME_NAMES.index("PP")), every.reshape(units.shape)[..., LAST]
+    )
     return said
 
 
@@ -122,7 +148,7 @@ def labelled(sound: FloatArray, segs: Sequence[Segment], loud: Sequence[float]) 
     units = units_at(segs, inner.ravel()).reshape(inner.shape)
     return Example(
         np.rint(np.clip(sound, -1, 1) * 32_767).astype(np.int16), mouth.astype(np.float16),
-        visemes(segs, times).astype(np.int8), units,
+        named(units), units,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from training.examples import (
     composed,
     examples,
     labelled,
+    named,
     one_pass,
     units_at,
 )
@@ -79,6 +80,37 @@ def test_an_example_has_its_shapes_and_says_what_is_heard() -> None:
     loud = np.abs(example.sound[: 640 * PICTURES].astype(float)).reshape(PICTURES, 640).mean(axis=1)
     assert loud[speaking].mean() > 10 * loud[~speaking].mean()
     assert example.mouth[speaking, JAW].mean() > 0.3 > 0.1 > example.mouth[~speaking, JAW].mean()
+
+
+def indices(*names: str) -> list[int]:
+    return [UNIT_NAMES.index(name) for name in names]
+
+
+def called(*pictures: tuple[str, str, str, str]) -> list[str]:
+    """What pictures are called in which these units sound."""
+    units = np.array([indices(*picture) for picture in pictures], np.int8)
+    return [VISEME_NAMES[v] for v in named(units)]
+
+
+def test_a_picture_is_called_after_what_is_in_the_middle_of_its_time() -> None:
+    assert called(("sil", "sil", "sil", "a")) == ["aa"]
+    assert called(("a", "a", "a", "s")) == ["SS"]
+
+
+def test_closed_lips_name_every_picture_that_they_are_in() -> None:
+    assert called(("a", "m", "a", "a")) == ["PP"]
+    assert called(("b", "b", "a", "a")) == ["PP"]
+    assert called(("p", "a", "a", "a")) == ["aa"]  # over, but for its release
+
+
+def test_h_is_called_after_what_follows() -> None:
+    assert called(("sil", "h", "h", "h"), ("h", "h", "i", "i")) == ["I", "I"]
+    assert called(("sil", "h", "h", "h")) == ["aa"]  # nothing does
+
+
+def test_examples_are_named_alone_and_together() -> None:
+    units = np.random.default_rng(0).integers(0, len(UNIT_NAMES), (3, 50, 4)).astype(np.int8)
+    assert np.array_equal(named(units), np.stack([named(one) for one in units]))
 
 
 def test_the_mouth_is_asked_for_a_little_earlier_than_the_viseme() -> None:
