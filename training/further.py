@@ -1,7 +1,7 @@
 """Teaches a finished net more speech without letting it forget what it knows.
 
     python -m training.further NET.pt EXAMPLES [EXAMPLES ...] --known EXAMPLES --out FOLDER
-                              [--steps 500] [--keep 3] [--share 1]
+                              [--steps 500] [--keep 3] [--share 1] [--new 6] [--same 14]
 
 New speech is learned by its labels. Of speech like that it was trained on, the net shall go on
 saying what it said (learning without forgetting: Li and Hoiem 2016), so no labels are needed there.
@@ -141,6 +141,8 @@ def main() -> None:
     parser.add_argument("--keep", type=float, default=3.0)
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--new", type=int, default=NEW, help="examples of a step")
+    parser.add_argument("--same", type=int, default=KNOWN, help="known ones of a step")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -149,7 +151,7 @@ def main() -> None:
     old, _ = load(str(args.net))
     new = teach(
         old, Examples(args.examples), Examples(args.known), args.out,
-        steps=args.steps, keep=args.keep, rate=args.rate,
+        steps=args.steps, keep=args.keep, rate=args.rate, new=args.new, same=args.same,
     )  # fmt: skip
     part = args.out / "net.part"
     save(between(old, new, args.share), {"step": args.steps}, str(part))
