@@ -47,7 +47,7 @@ NOISE_DB: Final = 15.0
 _CLOSE: Final = MOUTH_NAMES.index("lipClose")
 _COLUMNS: Final = (
     "closure_recall", "viseme_accuracy", "grid_r", "wild_r", "rest_in_silence", "jitter_ratio",
-    "lag_frames", "rest_in_pauses", "rest_in_noise", "shut_in_music",
+    "lag_frames", "wild_r_far", "rest_in_pauses", "rest_in_noise", "shut_in_music",
 )  # fmt: skip
 
 
@@ -123,6 +123,7 @@ def measure(method: Method, data: Data) -> dict[str, float]:
         "rest_in_silence": metrics.rest_in_silence(data.real, heard),
         "jitter_ratio": metrics.jitter_ratio(data.real, heard),
         "lag_frames": lips.lag_frames,
+        "wild_r_far": lips.wild_r_far,
         "rest_in_pauses": rest_in_pauses(data.sounds, [*heard, *watched])[0],
         "rest_in_noise": metrics.rest_in_silence(data.real, noisy),
         "shut_in_music": float((shut < metrics.AT_REST).mean()),

@@ -25,7 +25,7 @@ from avatar_worker.frames import MOUTH_NAMES
 
 from . import metrics, sets
 from .evaluate import DATA_VARIABLE, DEFAULT_DATA
-from .metrics import LAGS, Prediction, by_lag
+from .metrics import FAR_LAGS, Prediction, by_lag
 from .units import FloatArray, aperture
 
 RIDGE: Final = 30.0
@@ -33,7 +33,6 @@ CONTROLS: Final = tuple(parting.MEASURED)
 JAW: Final = parting.MEASURED["jawOpen"]
 _INDEX: Final = [MOUTH_NAMES.index(name) for name in CONTROLS]
 _AHEAD: Final = 2  # pictures
-_NEAR: Final = slice(LAGS.index(-2), LAGS.index(4) + 1)
 
 Said = tuple[FloatArray, FloatArray]
 """Mouths by rule, steadied (n, 12), and probabilities of visemes (n, 15)."""
@@ -79,7 +78,7 @@ def pairs(film: sets.Filmed, one: Said) -> tuple[FloatArray, FloatArray]:
     lag = 0
     if not film.studio:
         rule = aperture(one[0])
-        lag = int(np.argmax(by_lag(film, Prediction(rule, rule))[_NEAR])) - 2
+        lag = FAR_LAGS[int(np.argmax(by_lag(film, Prediction(rule, rule), FAR_LAGS)))]
     late, early = max(0, lag), max(0, -lag)
     count = min(len(controls), len(film.gap)) - late - early
     gap = film.gap[early : early + count]
@@ -131,7 +130,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ("of everybody", [every] * len(films)),
     ):
         follows = metrics.lips(films, [shown(o, w) for o, w in zip(heard, weights, strict=True)])
-        print(f"{name.ljust(16)} grid r {follows.grid_r:.3f}  wild r {follows.wild_r:.3f}")
+        print(
+            f"{name.ljust(16)} grid r {follows.grid_r:.3f}  wild r {follows.wild_r:.3f}  "
+            f"far {follows.wild_r_far:.3f}"
+        )
     print("  ".join(f"{n} {w:+.2f}" for n, w in zip(CONTROLS, every.tolist(), strict=True)))
 
 

@@ -58,7 +58,7 @@ def test_the_widest_vowels_stay_the_widest() -> None:
         shown[c] for c in ("s", "t", "i", "u", "k")
     )
     for vowel in ("a", "A", "ae"):
-        assert shown[vowel] == pytest.approx(GAIN * opening(vowel)[0], rel=0.15)
+        assert 1 <= shown[vowel] / (GAIN * opening(vowel)[0]) < 1.2
 
 
 def test_no_sound_is_shut_by_it_and_none_is_opened_that_is_shut() -> None:

@@ -12,7 +12,7 @@ from avatar_worker.features import Audio2Face, parting
 from avatar_worker.frames import MOUTH_NAMES, VISEME_NAMES
 
 CLOSE, PUCKER = MOUTH_NAMES.index("lipClose"), MOUTH_NAMES.index("mouthPucker")
-TRUTH = np.array([0.72, 0.4, -0.5, -0.2])
+TRUTH = np.array([0.85, 0.4, -0.5, -0.2])
 
 
 def mouths(count: int = 300, seed: int = 0) -> np.ndarray:

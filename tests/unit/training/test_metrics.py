@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from training.metrics import (
+    FAR_LAGS,
     LAGS,
     Prediction,
     by_lag,
@@ -164,6 +165,15 @@ def test_studio_clips_are_compared_in_step_and_others_at_their_best() -> None:
     assert found.grid_r < 0.8 < 0.9 < found.wild_r
     assert math.isnan(lips([other[0]], [other[1]]).grid_r)
     assert math.isnan(lips([studio[0]], [studio[1]]).wild_r)
+
+
+def test_a_film_whose_sound_is_far_off_is_found_by_the_far_measure_alone() -> None:
+    near, far = film("wild_a", 2), film("wild_b", 7)
+    found = lips([near[0]], [near[1]])
+    assert found.wild_r == pytest.approx(found.wild_r_far, abs=1e-6)
+    off = lips([far[0]], [far[1]])
+    assert off.wild_r < 0.8 < 0.9 < off.wild_r_far
+    assert by_lag(*far, FAR_LAGS)[FAR_LAGS.index(7)] == max(by_lag(*far, FAR_LAGS))
 
 
 def test_what_does_not_move_correlates_with_nothing() -> None:
