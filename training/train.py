@@ -22,10 +22,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from avatar_worker.errors import ConfigError
 from avatar_worker.frames import MOUTH_NAMES
 
 from .disturb import disturbed, log_mel, tunes
-from .examples import PICTURES
+from .examples import PICTURES, Example
 from .net import Net, Size, load, save, window
 
 BATCH: Final = 32  # on a CPU
@@ -40,7 +41,11 @@ _WEIGHTS: Final = torch.tensor([1.0, 2, 0.8, 1, 0.6, 0.4, 0.2, 0.7, 0.6, 1, 0.5,
 
 
 class Examples:
-    """Every shard of some folders, in the memory of a device."""
+    """Every shard of some folders, in the memory of a device.
+
+    Raises:
+        ConfigError: If there are none, or they were made before examples held sound.
+    """
 
     def __init__(self, folders: list[Path], device: str = "cpu") -> None:
         shards = sorted(shard for folder in folders for shard in folder.glob("*.npz"))
@@ -49,6 +54,9 @@ class Examples:
             with np.load(shard) as file:
                 for key in file.files:
                     parts.setdefault(key, []).append(torch.from_numpy(file[key]).to(device))
+        if missing := set(Example._fields) - set(parts):
+            where = ", ".join(map(str, folders))
+            raise ConfigError(f"no examples with {', '.join(sorted(missing))} in {where}")
         self.fields = {key: torch.cat(values) for key, values in parts.items()}
 
     def __len__(self) -> int:

@@ -172,3 +172,15 @@ def test_every_part_of_the_loss_counts(tmp_path: Path) -> None:
     parts = loss_of(model, log_mel(sound), *labels)
     assert set(parts) == {"places", "moves", "closing", "visemes", "voice", "units"}
     assert all(part.item() > 0 for part in parts.values())
+
+
+def test_folders_without_examples_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"no examples with mouth, sound, units, viseme in {tmp_path}"):  # fmt: skip
+        Examples([tmp_path])
+
+
+def test_examples_that_hold_no_sound_are_refused(tmp_path: Path) -> None:
+    none = np.zeros((1, 2))
+    np.savez(tmp_path / "old.npz", mel=none, mouth=none, viseme=none, units=none)
+    with pytest.raises(ConfigError, match="no examples with sound in"):
+        Examples([tmp_path])

@@ -19,7 +19,7 @@ from avatar_worker.features.prosody import ToneStream
 from avatar_worker.frames import FaceControls, Features, VideoFrame
 from avatar_worker.render import Renderer, RenderSlot
 
-from .isolation import Failure, Stage, each
+from .isolation import Failure, Stage, attempt, each
 
 HOP = 640
 """Samples at 16 kHz that one step of the net takes: 40 ms."""
@@ -155,11 +155,8 @@ class Pipeline:
             for slot, features, pcm in zip(waiting, heard, feeds, strict=True):
                 if isinstance(features, Failure):
                     failed[slot] = features
-                else:
-                    try:
-                        slot.hear(features, pcm)
-                    except Exception as error:
-                        failed[slot] = Failure(Stage.HEARING, error)
+                elif failure := attempt(Stage.HEARING, slot.hear, features, pcm):
+                    failed[slot] = failure
         return failed
 
 
